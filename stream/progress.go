@@ -1,0 +1,26 @@
+package stream
+
+// SourceMark is how far a task has followed one raw partition: the highest source seen (to recognise echoes) and the
+// highest event time (for the watermark).
+type SourceMark struct {
+	Source
+	EventTime Time
+}
+
+// Progress is a row of the table progress, the last one written by a flush: everything up to Position is durable in
+// ClickHouse, so a task restarts there.
+type Progress struct {
+	Stage     Stage
+	Partition Partition
+	Position  Position
+	Watermark Time         // of the task at Position; 0 unknown
+	Sources   []SourceMark // in track and roll: one per upstream partition
+}
+
+// Identity is what a track task remembers of a mention in order to recognise duplicates and new versions.
+type Identity struct {
+	IdentityKey
+	FirstPosition Position
+	Position      Position
+	Version       Time // Item.EditedAt of the version at Position; 0 for the original
+}
