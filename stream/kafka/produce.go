@@ -1,0 +1,118 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"otklik/stream"
+)
+
+// Message is a record to produce.
+type Message struct {
+	Key   []byte // nil: none
+	Value []byte
+}
+
+// recordOverhead is what a record costs in a batch beside key and value, rounded up.
+const recordOverhead = 32
+
+// Produce appends the messages to one partition, in order, and returns when all in-sync replicas have them. A request that
+// fails or whose answer is lost is sent again with the same messages before the next one goes out, so what the
+// partition holds is the messages in order with whole requests possibly repeated: never a gap, never a swap. It retries
+// until ctx ends; permanent refusals are returned at once.
+func (c *Client) Produce(ctx context.Context, p stream.Partition, messages []Message) error {
+	for len(messages) > 0 {
+		n, size := 0, 0
+		for n < len(messages) {
+			size += len(messages[n].Key) + len(messages[n].Value) + recordOverhead
+			if n > 0 && size > c.cfg.MaxRequestBytes {
+				break
+			}
+			n++
+		}
+		request := messages[:n]
+		err := retry(ctx, fmt.Sprintf("produce %d records to %s", n, p), c.cfg.OnRetry, func(ctx context.Context) error {
+			return c.produceOnce(ctx, p, request)
+		})
+		if err != nil {
+			return err
+		}
+		messages = messages[n:]
+	}
+	return nil
+}
+
+func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages []Message) error {
+	records := make([]kafkago.Record, len(messages))
+	for i := range messages {
+		if messages[i].Key != nil {
+			records[i].Key = kafkago.NewBytes(messages[i].Key)
+		}
+		records[i].Value = kafkago.NewBytes(messages[i].Value)
+	}
+	resp, err := c.client.Produce(ctx, &kafkago.ProduceRequest{
+		Topic:        p.Topic,
+		Partition:    int(p.Number),
+		RequiredAcks: kafkago.RequireAll,
+		Records:      kafkago.NewRecordReader(records...),
+		Compression:  c.compression,
+	})
+	if err != nil {
+		return err
+	}
+	return resp.Error
+}
+
+// Outbox collects messages for the partitions of one topic and sends them partition by partition in parallel, each in order.
+// It is not safe for concurrent use.
+type Outbox struct {
+	client     *Client
+	topic      string
+	partitions [][]Message
+	bytes      int
+}
+
+// Outbox returns an empty outbox for a topic with n partitions.
+func (c *Client) Outbox(topic string, n int) *Outbox {
+	return &Outbox{client: c, topic: topic, partitions: make([][]Message, n)}
+}
+
+// Partitions returns the number of partitions of the topic.
+func (o *Outbox) Partitions() int { return len(o.partitions) }
+
+// Add queues a message for the partition that its key hashes to. The message must stay unchanged until Send returns.
+func (o *Outbox) Add(key, value []byte) { o.AddTo(PartitionOf(key, len(o.partitions)), key, value) }
+
+// AddTo queues a message for the given partition.
+func (o *Outbox) AddTo(partition int32, key, value []byte) {
+	o.partitions[partition] = append(o.partitions[partition], Message{Key: key, Value: value})
+	o.bytes += len(value)
+}
+
+// Bytes returns the size of the queued values.
+func (o *Outbox) Bytes() int { return o.bytes }
+
+// Send produces all queued messages and empties the outbox. After an error nothing may be assumed about what was
+// produced, and the outbox still holds the messages.
+func (o *Outbox) Send(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for number, messages := range o.partitions {
+		if len(messages) == 0 {
+			continue
+		}
+		p := stream.Partition{Topic: o.topic, Number: int32(number)}
+		group.Go(func() error { return o.client.Produce(ctx, p, messages) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i := range o.partitions {
+		clear(o.partitions[i])
+		o.partitions[i] = o.partitions[i][:0]
+	}
+	o.bytes = 0
+	return nil
+}

@@ -1,0 +1,181 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"otklik/stream"
+)
+
+// Batch is what one fetch brought.
+type Batch struct {
+	Records []stream.Record
+	Next    int64 // the next offset to read: beyond the last record, and beyond compacted or control records after it
+	End     int64 // the partition's end offset as the fetch saw it: End − Next is the lag
+	Gap     int64 // offsets before this batch that retention had already removed
+}
+
+// ErrPositionBeyondEnd says that a partition ends before the position that we hold for it: the topic was recreated or
+// truncated (promise 7).
+var ErrPositionBeyondEnd = errors.New("the position is beyond the end of the partition")
+
+// ReaderConfig bounds what a reader holds.
+type ReaderConfig struct {
+	MaxBytes   int           // of one fetch; default 4 MB
+	MaxRecords int           // of one batch; default 5,000
+	MaxWait    time.Duration // how long the broker may hold an empty fetch; default 250 ms
+}
+
+func (cfg ReaderConfig) withDefaults() ReaderConfig {
+	if cfg.MaxBytes <= 0 {
+		cfg.MaxBytes = 4 << 20
+	}
+	if cfg.MaxRecords <= 0 {
+		cfg.MaxRecords = 5000
+	}
+	if cfg.MaxWait <= 0 {
+		cfg.MaxWait = 250 * time.Millisecond
+	}
+	return cfg
+}
+
+// Read fetches the partition from the given offset on and hands over its batches, in order, until ctx ends or out refuses.
+// An empty batch comes when the partition has nothing new for MaxWait, so that the caller can mind its clock. Transient errors
+// are retried for ever on a new connection. It returns nil when ctx ends, ErrPositionBeyondEnd when the log ends
+// before the offset, and otherwise the error of out.
+func (c *Client) Read(ctx context.Context, p stream.Partition, from int64, cfg ReaderConfig, out func(context.Context, Batch) error) error {
+	cfg = cfg.withDefaults()
+	r := &reader{client: c, partition: p, next: from, cfg: cfg, out: out}
+	err := retry(ctx, "read "+p.String(), c.cfg.OnRetry, func(ctx context.Context) error {
+		err := r.session(ctx)
+		if r.fatal != nil {
+			return nil
+		}
+		return err
+	})
+	switch {
+	case r.fatal != nil:
+		return r.fatal
+	case ctx.Err() != nil:
+		return nil
+	}
+	return err
+}
+
+type reader struct {
+	client    *Client
+	partition stream.Partition
+	next      int64
+	gap       int64
+	cfg       ReaderConfig
+	out       func(context.Context, Batch) error
+	fatal     error
+}
+
+// session reads over one connection until something breaks. It always returns an error.
+func (r *reader) session(ctx context.Context) error {
+	if err := r.locate(ctx); err != nil {
+		return err
+	}
+	conn, err := r.client.dialLeader(ctx, r.partition)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer func() {
+		if stop() {
+			_ = conn.Close()
+		}
+	}()
+	if _, err := conn.Seek(r.next, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
+		return err
+	}
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(r.cfg.MaxWait + 10*time.Second)); err != nil {
+			return err
+		}
+		batch := conn.ReadBatchWith(kafkago.ReadBatchConfig{MinBytes: 1, MaxBytes: r.cfg.MaxBytes, MaxWait: r.cfg.MaxWait})
+		if err := r.drain(ctx, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// locate checks the position against what the partition retains: it fails for good beyond the end, and notes a gap when
+// retention has overtaken us (kafka-go would skip it silently).
+func (r *reader) locate(ctx context.Context) error {
+	ranges, err := r.client.Ranges(ctx, r.partition.Topic)
+	if err != nil {
+		return err
+	}
+	rg, ok := ranges[r.partition.Number]
+	if !ok {
+		return fmt.Errorf("%s: %w", r.partition, kafkago.UnknownTopicOrPartition)
+	}
+	if r.next > rg.End {
+		r.fatal = fmt.Errorf("read %s: position %d, but the partition ends at %d: %w; the topic was recreated or truncated: "+
+			"run `otklik migrate --new-epoch %s` to go on with its new contents", r.partition, r.next, rg.End, ErrPositionBeyondEnd, r.partition.Topic)
+		return r.fatal
+	}
+	if r.next < rg.First {
+		r.gap += rg.First - r.next
+		r.next = rg.First
+	}
+	return nil
+}
+
+// drain hands over the records of one fetch in batches of at most MaxRecords.
+func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
+	end := batch.HighWaterMark()
+	var records []stream.Record
+	emit := func() error {
+		b := Batch{Records: records, Next: r.next, End: max(end, r.next), Gap: r.gap}
+		r.gap, records = 0, nil
+		if err := r.out(ctx, b); err != nil {
+			r.fatal = err
+			return err
+		}
+		return nil
+	}
+	for {
+		m, err := batch.ReadMessage()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			closeErr := batch.Close()
+			if len(records) > 0 {
+				if err := emit(); err != nil {
+					return err
+				}
+			}
+			return errors.Join(err, closeErr)
+		}
+		if m.Offset < r.next {
+			continue
+		}
+		if records == nil {
+			records = make([]stream.Record, 0, min(int64(r.cfg.MaxRecords), max(end-m.Offset, 16)))
+		}
+		records = append(records, stream.Record{
+			Partition: r.partition, Offset: m.Offset, Timestamp: stream.TimeOf(m.Time), Key: m.Key, Value: m.Value,
+		})
+		r.next = m.Offset + 1
+		if len(records) == r.cfg.MaxRecords {
+			if err := emit(); err != nil {
+				_ = batch.Close()
+				return err
+			}
+		}
+	}
+	r.next = max(r.next, batch.Offset())
+	if err := batch.Close(); err != nil {
+		return err
+	}
+	return emit()
+}
