@@ -73,6 +73,9 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, run func(context
 	return err
 }
 
+// ErrRejoin, returned (wrapped) by a function of RunGroup, ends the generation without ending the group.
+var ErrRejoin = errors.New("the partition is given back")
+
 type groupRun struct {
 	cfg  GroupConfig
 	run  func(context.Context, Assignment) error
@@ -166,6 +169,12 @@ func (g *groupRun) generation(ctx, gctx context.Context, gen *kafkago.Generation
 		}
 	}
 	err := tasks.Wait()
+	if errors.Is(err, ErrRejoin) {
+		if g.cfg.Logger != nil {
+			g.cfg.Logger.Error("generation given up", "group", g.cfg.ID, "generation", gen.ID, "error", err)
+		}
+		return false
+	}
 	if err != nil {
 		g.mu.Lock()
 		if g.fail == nil {

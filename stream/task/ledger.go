@@ -1,0 +1,61 @@
+package task
+
+import "otklik/stream"
+
+// Ledger keeps the books of one stage on one partition.
+type Ledger struct {
+	stage     stream.Stage
+	partition stream.Partition
+	pages     map[stream.Time]*page
+	discard   stream.Books
+}
+
+type page struct {
+	books    stream.Books
+	restored stream.Position // what the row in ClickHouse covers already
+	position stream.Position
+	dirty    bool
+}
+
+// NewLedger returns empty books.
+func NewLedger(stage stream.Stage, p stream.Partition) *Ledger {
+	return &Ledger{stage: stage, partition: p, pages: map[stream.Time]*page{}}
+}
+
+// Restore takes over the rows of the table ledger. All rows of the partition are needed: a page that is not restored is begun anew.
+func (l *Ledger) Restore(rows []stream.LedgerRow) {
+	for i := range rows {
+		l.pages[rows[i].Hour] = &page{books: rows[i].Books, restored: rows[i].Position, position: rows[i].Position}
+	}
+}
+
+// At returns the page to count a record in that has this timestamp and whose position (after it) is pos. When the page
+// already covers the record (a replay) it returns a page that nobody reads.
+func (l *Ledger) At(timestamp stream.Time, pos stream.Position) *stream.Books {
+	hour := timestamp.Truncate(stream.Hour)
+	p := l.pages[hour]
+	if p == nil {
+		p = &page{}
+		l.pages[hour] = p
+	}
+	if p.restored.Covers(pos) {
+		return &l.discard
+	}
+	p.position, p.dirty = max(p.position, pos), true
+	return &p.books
+}
+
+// Flush returns the rows that changed since the last Flush.
+func (l *Ledger) Flush() []stream.LedgerRow {
+	var rows []stream.LedgerRow
+	for hour, p := range l.pages {
+		if !p.dirty {
+			continue
+		}
+		p.dirty = false
+		rows = append(rows, stream.LedgerRow{
+			LedgerKey: stream.LedgerKey{Stage: l.stage, Partition: l.partition, Hour: hour}, Books: p.books, Position: p.position,
+		})
+	}
+	return rows
+}

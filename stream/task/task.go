@@ -1,0 +1,244 @@
+// Package task runs one partition of a stage: restore the state, read, process, flush, and go on until the generation ends.
+// What is computed is the Processor's business; that nothing is lost or doubled in between is this package's.
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"otklik/stream"
+	"otklik/stream/kafka"
+)
+
+// Processor is the state of one partition and what a record does to it. Its methods are called from one goroutine.
+type Processor interface {
+	// Restore loads the state and returns the next offset to read. committed is Kafka's idea of it, or -1.
+	Restore(ctx context.Context, committed int64) (next int64, err error)
+	// Process applies a batch. An empty batch is a tick: nothing was read, but time went by.
+	Process(ctx context.Context, batch kafka.Batch) error
+	// Flush makes everything processed so far durable, in the order of stream/DESIGN.md, and returns the position
+	// up to which that holds. It retries transient errors itself and is called again after an error only by a new task.
+	Flush(ctx context.Context) (stream.Position, error)
+}
+
+// Log is where a task reads its partition.
+type Log interface {
+	Read(ctx context.Context, p stream.Partition, from int64, cfg kafka.ReaderConfig, out func(context.Context, kafka.Batch) error) error
+}
+
+// Observer is told what a task does; the implementation counts it.
+type Observer interface {
+	Restored(stage stream.Stage, p stream.Partition, took time.Duration)
+	Lag(stage stream.Stage, p stream.Partition, records int64)
+	Flushed(stage stream.Stage, p stream.Partition, took time.Duration)
+	Gap(stage stream.Stage, p stream.Partition, records int64)
+	Revoked(stage stream.Stage, p stream.Partition)
+}
+
+// Config paces a task.
+type Config struct {
+	Stage         stream.Stage
+	FlushInterval time.Duration // between flushes while records come; default 1 s
+	FlushRecords  int           // flush earlier after so many records; default 100,000
+	FlushTimeout  time.Duration // for the last flush when the generation ends; default 10 s
+	StallTimeout  time.Duration // how long one batch may take before the task is declared hanging; default 10 min
+	Until         int64         // stop after the record before this offset; 0 reads for ever
+	Bounded       bool          // Until holds
+	Reader        kafka.ReaderConfig
+	Logger        *slog.Logger
+	Observer      Observer
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.FlushInterval <= 0 {
+		cfg.FlushInterval = time.Second
+	}
+	if cfg.FlushRecords <= 0 {
+		cfg.FlushRecords = 100_000
+	}
+	if cfg.FlushTimeout <= 0 {
+		cfg.FlushTimeout = 10 * time.Second
+	}
+	if cfg.StallTimeout <= 0 {
+		cfg.StallTimeout = 10 * time.Minute
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg
+}
+
+// ErrStalled says that one batch took longer than StallTimeout. The group answers by beginning a new generation, in which
+// another process may have more luck: heartbeats alone would keep a hanging task its partition for ever.
+var ErrStalled = kafka.ErrRejoin
+
+// errDone ends the reader when a bounded task has all it wanted.
+var errDone = errors.New("task is done")
+
+// Run follows the assigned partition with the processor until ctx ends (then it flushes what it has, within FlushTimeout, and
+// returns nil) or, for a bounded task, until everything before Until is durable. Any other return is an error that stops the
+// stage: transient ones have been retried before.
+func Run(ctx context.Context, a kafka.Assignment, log Log, proc Processor, cfg Config) error {
+	cfg = cfg.withDefaults()
+	t := &task{cfg: cfg, assignment: a, log: log, proc: proc}
+	err := t.run(ctx)
+	if ctx.Err() != nil {
+		cfg.Observer.Revoked(cfg.Stage, a.Partition)
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.Cause(ctx)) {
+			cfg.Logger.Info("partition left without a last flush", "stage", cfg.Stage, "partition", a.Partition.String(), "error", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", cfg.Stage, a.Partition, err)
+	}
+	return nil
+}
+
+// task is one run of a partition.
+type task struct {
+	cfg        Config
+	assignment kafka.Assignment
+	log        Log
+	proc       Processor
+
+	next      int64 // next offset to process
+	unflushed int
+	lastFlush time.Time
+	torn      bool // a batch or a flush was interrupted: memory is no longer the state at t.next
+}
+
+func (t *task) run(ctx context.Context) error {
+	start := time.Now()
+	next, err := t.proc.Restore(ctx, t.assignment.Committed)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	t.next = next
+	t.cfg.Observer.Restored(t.cfg.Stage, t.assignment.Partition, time.Since(start))
+	if t.assignment.Committed < 0 {
+		// Commit the start, so that a member that takes over before our first flush begins where we did.
+		t.commit(next)
+	}
+	t.lastFlush = time.Now()
+	if t.reached() {
+		return nil
+	}
+
+	batches := make(chan kafka.Batch, 2)
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(batches)
+		return t.log.Read(gctx, t.assignment.Partition, next, t.cfg.Reader, func(ctx context.Context, b kafka.Batch) error {
+			select {
+			case batches <- b:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	group.Go(func() error { return t.consume(gctx, batches) })
+	err = group.Wait()
+	if errors.Is(err, errDone) {
+		return nil
+	}
+	if ctx.Err() != nil {
+		// The generation ended: keep what is processed, if ClickHouse and Kafka answer in time. What is not kept is replayed.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.FlushTimeout)
+		defer cancel()
+		if t.unflushed > 0 && !t.torn {
+			return t.flush(last)
+		}
+		return err
+	}
+	return err
+}
+
+func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
+	for {
+		var batch kafka.Batch
+		select {
+		case <-ctx.Done():
+			return nil
+		case b, ok := <-batches:
+			if !ok {
+				return nil
+			}
+			batch = b
+		}
+		if err := t.process(ctx, batch); err != nil {
+			return err
+		}
+		if t.unflushed >= t.cfg.FlushRecords || time.Since(t.lastFlush) >= t.cfg.FlushInterval || t.reached() {
+			if err := t.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if t.reached() {
+			return errDone
+		}
+	}
+}
+
+func (t *task) reached() bool { return t.cfg.Bounded && t.next >= t.cfg.Until }
+
+func (t *task) process(ctx context.Context, batch kafka.Batch) error {
+	if batch.Gap > 0 {
+		t.cfg.Observer.Gap(t.cfg.Stage, t.assignment.Partition, batch.Gap)
+		t.cfg.Logger.Error("records were removed by retention before they were read: raise the topic's retention or add processes",
+			"stage", t.cfg.Stage, "partition", t.assignment.Partition.String(), "records", batch.Gap)
+	}
+	if t.cfg.Bounded {
+		// What came after the start of a bounded run belongs to the next one.
+		for len(batch.Records) > 0 && batch.Records[len(batch.Records)-1].Offset >= t.cfg.Until {
+			batch.Records = batch.Records[:len(batch.Records)-1]
+		}
+		batch.Next = min(batch.Next, max(t.cfg.Until, t.next))
+	}
+	// Heartbeats go on while processing hangs: a batch that takes minutes ends the task, not only its group membership.
+	pctx, cancel := context.WithTimeoutCause(ctx, t.cfg.StallTimeout, ErrStalled)
+	err := t.proc.Process(pctx, batch)
+	if errors.Is(context.Cause(pctx), ErrStalled) {
+		err = fmt.Errorf("a batch of %d records took longer than %s: %w", len(batch.Records), t.cfg.StallTimeout, ErrStalled)
+	}
+	cancel()
+	if err != nil {
+		t.torn = true
+		return err
+	}
+	t.next = max(t.next, batch.Next)
+	t.unflushed += len(batch.Records)
+	if len(batch.Records) == 0 {
+		t.unflushed++ // a tick may have moved a watermark: it counts as something to flush
+	}
+	t.cfg.Observer.Lag(t.cfg.Stage, t.assignment.Partition, max(0, batch.End-t.next))
+	return nil
+}
+
+func (t *task) flush(ctx context.Context) error {
+	start := time.Now()
+	position, err := t.proc.Flush(ctx)
+	if err != nil {
+		t.torn = true
+		return fmt.Errorf("flush: %w", err)
+	}
+	t.commit(max(position.Next(), 0))
+	t.unflushed = 0
+	t.lastFlush = time.Now()
+	t.cfg.Observer.Flushed(t.cfg.Stage, t.assignment.Partition, time.Since(start))
+	return nil
+}
+
+// commit tells Kafka how far we are. The truth is in ClickHouse: a commit that fails (the generation has ended, the coordinator
+// moves) costs nothing, the next one makes up for it.
+func (t *task) commit(next int64) {
+	if err := t.assignment.Commit(next); err != nil {
+		t.cfg.Logger.Debug("commit", "stage", t.cfg.Stage, "partition", t.assignment.Partition.String(), "next", next, "error", err)
+	}
+}
