@@ -1,0 +1,44 @@
+package config
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// fingerprintVersion changes when the same settings are interpreted differently.
+const fingerprintVersion = "1"
+
+// Fingerprint identifies everything in the configuration that changes results: the catalogue, the windows, the care desk's
+// calendar, what counts as a plausible time, the partition counts of the keyed topics, and whether (and with which key) author
+// ids are pseudonymised. Two processes whose fingerprints differ must not share a database. Addresses, secrets, retention,
+// batch sizes and logging are not in it. The order of lists in the catalogue counts.
+func (c *Config) Fingerprint() string {
+	// The author key shows in the fingerprint only as a keyed hash of a constant; minAuthorKey keeps it out of reach of guessing.
+	var author string
+	if !c.Privacy.AuthorKey.IsZero() {
+		mac := hmac.New(sha256.New, []byte(c.Privacy.AuthorKey.Reveal()))
+		mac.Write([]byte("otklik fingerprint"))
+		author = hex.EncodeToString(mac.Sum(nil)[:8])
+	}
+	content, err := json.Marshal(struct {
+		Version                    string
+		Catalogue                  any
+		Care                       any
+		Window                     any
+		MaxFuture, IdentityHorizon time.Duration
+		MentionsParts, PanesParts  int
+		AuthorKey                  string
+	}{
+		fingerprintVersion, c.catalogueContent(), c.Care, c.Window, c.Limits.MaxFuture, c.Limits.IdentityHorizon,
+		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author,
+	})
+	if err != nil {
+		panic(fmt.Sprintf("config: fingerprint: %v", err)) // plain data always marshals
+	}
+	sum := sha256.Sum256(content)
+	return fingerprintVersion + "-" + hex.EncodeToString(sum[:12])
+}

@@ -1,0 +1,189 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// maxSecret bounds what is read as a secret: a wrong path must not load a disk image.
+const maxSecret = 64 << 10
+
+// Load reads the configuration file at path over the defaults, takes the secrets that it names from getenv and from files,
+// parses the brand catalogue and validates everything. An empty path gives the validated defaults.
+//
+// The error joins all faults of the configuration and of the catalogue, in the order of their places; Faults takes it apart.
+func Load(path string, getenv func(string) string) (*Config, error) {
+	cfg := Default()
+	cfg.file = path
+	l := &loader{decoder: decoder{file: path}, dir: filepath.Dir(path), getenv: getenv}
+	if path != "" {
+		data, err := os.ReadFile(path) //nolint:gosec // the path is the operator's own argument
+		if err != nil {
+			return nil, &Fault{File: path, Message: "read: " + reason(err), Hint: "check the path given with -c, or begin with a copy of deploy/otklik.yaml"}
+		}
+		l.source = data
+		l.decode(data, cfg)
+	}
+	l.secrets(cfg)
+	l.catalogue(cfg)
+	(&validator{decoder: &l.decoder, dir: l.dir}).config(cfg)
+	if err := join(l.faults); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// reason is err without the path, which a fault names already.
+func reason(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+// loader fetches what the configuration refers to.
+type loader struct {
+	decoder
+
+	source []byte
+	dir    string
+	getenv func(string) string
+}
+
+// resolvePath returns a path of the configuration relative to the folder of its file.
+func resolvePath(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+func (l *loader) secrets(cfg *Config) {
+	l.secret(&cfg.Kafka.SASL.Password, "kafka.sasl.password", cfg.Kafka.SASL.PasswordEnv, cfg.Kafka.SASL.PasswordFile)
+	for _, login := range cfg.ClickHouse.logins() {
+		l.secret(&login.Password, within(login.path, "password"), login.PasswordEnv, login.PasswordFile)
+	}
+	l.secret(&cfg.Privacy.AuthorKey, "privacy.author_key", cfg.Privacy.AuthorKeyEnv, cfg.Privacy.AuthorKeyFile)
+}
+
+// namedLogin is a login with its place in the file.
+type namedLogin struct {
+	*Login
+	path string
+}
+
+func (c *ClickHouse) logins() []namedLogin {
+	return []namedLogin{{&c.Login, "clickhouse"}, {&c.Analyst, "clickhouse.analyst"}, {&c.Dashboard, "clickhouse.dashboard"}}
+}
+
+// secret reads one secret. No message repeats what the file gives as the variable's name: people put the password there.
+func (l *loader) secret(dst *Secret, path, env, file string) {
+	switch {
+	case env == "" && file == "":
+	case env != "" && file != "":
+		l.at(path+"_file", "given twice, from the environment and from a file", "keep one of the two keys")
+	case env != "":
+		l.secretFromEnv(dst, path+"_env", env)
+	default:
+		l.secretFromFile(dst, path+"_file", resolvePath(l.dir, file))
+	}
+}
+
+func (l *loader) secretFromEnv(dst *Secret, path, name string) {
+	if !isEnvName(name) {
+		l.at(path, "not the name of an environment variable", "write the variable's name (A-Z, 0-9 and _), and put the secret into that variable")
+		return
+	}
+	value := l.getenv(name)
+	if value == "" {
+		l.at(path, fmt.Sprintf("the environment variable %s is not set", name), "export it before the start, or remove the key")
+		return
+	}
+	*dst = NewSecret(value)
+}
+
+func (l *loader) secretFromFile(dst *Secret, path, file string) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		l.at(path, "read the secret: "+reason(err), "create the file, readable by this user alone")
+	case info.IsDir():
+		l.at(path, "names a folder", "name the file that holds the secret")
+	case info.Size() > maxSecret:
+		l.at(path, fmt.Sprintf("the file is larger than %d bytes", maxSecret), "name the file that holds the secret and nothing else")
+	default:
+		data, err := os.ReadFile(file) //nolint:gosec // the path is the operator's own
+		value := strings.TrimRight(string(data), "\r\n")
+		if err != nil {
+			l.at(path, "read the secret: "+reason(err), "let this user read the file")
+			return
+		}
+		if value == "" {
+			l.at(path, "the file holds no secret", "write the secret into it")
+			return
+		}
+		*dst = NewSecret(value)
+	}
+}
+
+// isEnvName reports whether s can be the name of an environment variable as shells accept it.
+func isEnvName(s string) bool {
+	for i, r := range s {
+		letter := r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '_'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// catalogue parses the brand catalogue and adds its faults with their own places.
+func (l *loader) catalogue(cfg *Config) {
+	src := &cfg.Catalogue
+	switch {
+	case src.File != "" && src.Inline.node != nil:
+		l.at("catalogue.inline", "given twice, as a file and inline", "keep one of catalogue.file and catalogue.inline")
+	case src.File != "":
+		file := resolvePath(l.dir, src.File)
+		data, err := os.ReadFile(file) //nolint:gosec // the path is the operator's own
+		if err != nil {
+			l.at("catalogue.file", "read the catalogue: "+reason(err), "correct the path (it is relative to the configuration file)")
+			return
+		}
+		l.parseCatalogue(cfg, file, data)
+	case src.Inline.node != nil:
+		if flow, ok := src.Inline.node.(*ast.MappingNode); ok && flow.IsFlowStyle {
+			l.at("catalogue.inline", "the catalogue is written in braces", "write it as an indented block")
+			return
+		}
+		l.parseCatalogue(cfg, l.file, l.below("catalogue.inline"))
+	default:
+
+	}
+}
+
+// below returns the lines below a key, at their own lines and columns: what is above them is blanked.
+func (l *loader) below(path string) []byte {
+	key := l.places[path].Position
+	var b strings.Builder
+	for i, line := range strings.SplitAfter(string(l.source), "\n") {
+		switch text := strings.TrimLeft(line, " "); {
+		case i < key.Line:
+			b.WriteByte('\n')
+		case strings.TrimSpace(text) != "" && text[0] != '#' && len(line)-len(text) < key.Column:
+			return []byte(b.String())
+		default:
+			b.WriteString(line)
+		}
+	}
+	return []byte(b.String())
+}
+
+func (l *loader) parseCatalogue(_ *Config, _ string, _ []byte) {}

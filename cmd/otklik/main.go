@@ -1,0 +1,45 @@
+// Command otklik turns the raw firehose of social platforms into reputation and customer-care figures of brands.
+//
+// See README.md for the two commands to begin with, and `otklik -h` for all of them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for a clean end; unregistering right after it lets a second one end the process at once.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "otklik:", err)
+		os.Exit(exitCode(err))
+	}
+}
+
+// run is the whole program: nothing below it reads the process's arguments, environment or standard streams.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return root.ExecuteContext(withGetenv(ctx, getenv))
+}
+
+// exitCode returns the status of the process for an error: 2 when the command line was wrong, 1 for everything else.
+func exitCode(err error) int {
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
