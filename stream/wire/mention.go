@@ -1,0 +1,306 @@
+package wire
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"otklik/stream"
+)
+
+// The field numbers of the message Mention in schemas/otklik.proto.
+const (
+	mentionPlatform     = 1
+	mentionKind         = 2
+	mentionID           = 3
+	mentionOriginID     = 4
+	mentionAuthor       = 5
+	mentionAuthorName   = 6
+	mentionFollowers    = 7
+	mentionCommunity    = 8
+	mentionBot          = 9
+	mentionPublishedAt  = 10
+	mentionEditedAt     = 11
+	mentionParentID     = 12
+	mentionParentAt     = 13
+	mentionParentAuthor = 14
+	mentionRootID       = 15
+	mentionRepostOf     = 16
+	mentionRepostAuthor = 17
+	mentionThread       = 18
+	mentionPaired       = 19
+	mentionWall         = 20
+	mentionMentions     = 21
+	mentionText         = 22
+	mentionLang         = 23
+	mentionURL          = 24
+	mentionLikes        = 25
+	mentionShares       = 26
+	mentionViews        = 27
+	mentionJoined       = 28
+	mentionMembers      = 29
+	mentionNote         = 30
+	mentionBrand        = 40
+	mentionRole         = 41
+	mentionVia          = 42
+	mentionFlags        = 43
+	mentionLabel        = 44
+	mentionPositive     = 45
+	mentionNeutral      = 46
+	mentionNegative     = 47
+	mentionModel        = 48
+	mentionProducts     = 49
+	mentionSeverity     = 50
+	mentionCustomer     = 51
+	mentionSource       = 52
+	mentionReceivedAt   = 53
+	mentionErased       = 54
+)
+
+// AppendMention appends m as a message Mention to dst and returns the extended slice. Bytes of a string that are not
+// UTF-8 are written as U+FFFD; everything else comes out of ParseMention as it went in.
+func AppendMention(dst []byte, m *stream.Mention) []byte {
+	i := &m.Item
+	// One growth instead of a doubling series when the caller begins with an empty buffer.
+	dst = slices.Grow(dst, 384+len(i.Text)+len(i.Thread)+len(i.URL))
+
+	dst = appendString(dst, mentionPlatform, string(i.Platform))
+	dst = appendString(dst, mentionKind, string(i.Kind))
+	dst = appendString(dst, mentionID, i.ID)
+	dst = appendString(dst, mentionOriginID, i.OriginID)
+	dst = appendAccount(dst, mentionAuthor, &i.Author)
+	dst = appendString(dst, mentionAuthorName, i.AuthorName)
+	dst = appendCount(dst, mentionFollowers, i.Followers)
+	dst = appendBool(dst, mentionCommunity, i.Community)
+	dst = appendBool(dst, mentionBot, i.Bot)
+	dst = appendTime(dst, mentionPublishedAt, i.PublishedAt)
+	dst = appendTime(dst, mentionEditedAt, i.EditedAt)
+	dst = appendString(dst, mentionParentID, i.ParentID)
+	dst = appendTime(dst, mentionParentAt, i.ParentAt)
+	dst = appendAccount(dst, mentionParentAuthor, &i.ParentAuthor)
+	dst = appendString(dst, mentionRootID, i.RootID)
+	dst = appendString(dst, mentionRepostOf, i.RepostOf)
+	dst = appendAccount(dst, mentionRepostAuthor, &i.RepostAuthor)
+	dst = appendString(dst, mentionThread, i.Thread)
+	dst = appendBool(dst, mentionPaired, i.Paired)
+	dst = appendAccount(dst, mentionWall, &i.Wall)
+	for j := range i.Mentions {
+		dst = appendAccountElement(dst, mentionMentions, &i.Mentions[j])
+	}
+	dst = appendString(dst, mentionText, i.Text)
+	dst = appendString(dst, mentionLang, i.Lang)
+	dst = appendString(dst, mentionURL, i.URL)
+	dst = appendCount(dst, mentionLikes, i.Likes)
+	dst = appendCount(dst, mentionShares, i.Shares)
+	dst = appendCount(dst, mentionViews, i.Views)
+	dst = appendUint(dst, mentionJoined, protowire.EncodeZigZag(int64(i.Joined)))
+	dst = appendCount(dst, mentionMembers, i.Members)
+	dst = appendString(dst, mentionNote, i.Note)
+
+	dst = appendString(dst, mentionBrand, m.Brand)
+	dst = appendUint(dst, mentionRole, uint64(m.Role))
+	dst = appendUint(dst, mentionVia, uint64(m.Via))
+	dst = appendUint(dst, mentionFlags, uint64(m.Flags))
+	dst = appendInt(dst, mentionLabel, int64(m.Label))
+	dst = appendFloat(dst, mentionPositive, m.Scores.Positive)
+	dst = appendFloat(dst, mentionNeutral, m.Scores.Neutral)
+	dst = appendFloat(dst, mentionNegative, m.Scores.Negative)
+	dst = appendString(dst, mentionModel, m.Model)
+	for _, product := range m.Products {
+		dst = appendElement(dst, mentionProducts, product)
+	}
+	dst = appendUint(dst, mentionSeverity, uint64(m.Severity))
+	dst = appendString(dst, mentionCustomer, m.Customer)
+	if m.Source != (stream.Source{}) {
+		var mark int
+		dst, mark = openMessage(dst, mentionSource)
+		dst = appendString(dst, 1, m.Source.Partition.Topic)
+		dst = appendInt(dst, 2, int64(m.Source.Partition.Number))
+		dst = appendInt(dst, 3, m.Source.Offset)
+		dst = appendInt(dst, 4, int64(m.Source.Index))
+		dst = closeMessage(dst, mark)
+	}
+	dst = appendTime(dst, mentionReceivedAt, m.ReceivedAt)
+	return appendBool(dst, mentionErased, m.Erased)
+}
+
+func appendAccount(dst []byte, num protowire.Number, a *stream.Account) []byte {
+	if a.ID == "" && a.Name == "" {
+		return dst
+	}
+	return appendAccountElement(dst, num, a)
+}
+
+func appendAccountElement(dst []byte, num protowire.Number, a *stream.Account) []byte {
+	dst, mark := openMessage(dst, num)
+	dst = appendString(dst, 1, a.ID)
+	dst = appendString(dst, 2, a.Name)
+	return closeMessage(dst, mark)
+}
+
+// ParseMention sets m to the message Mention in data, dropping whatever m held. The result does not alias data: its
+// strings are parts of one copy of data, except those that recur from message to message (platform, kind, brand, model,
+// products, language and topic), which the process keeps once. A string that is kept for long should therefore be
+// cloned if it is not one of those, or it keeps the whole message in memory. An error wraps ErrMalformed and leaves m
+// in no particular state.
+func ParseMention(data []byte, m *stream.Mention) error {
+	*m = stream.Mention{}
+	i := &m.Item
+	whole := string(data)
+	s := scanner{data: data}
+	for s.next() {
+		switch s.tag {
+		case mentionPlatform<<3 | asBytes:
+			i.Platform = stream.Platform(s.word(whole))
+		case mentionKind<<3 | asBytes:
+			i.Kind = stream.Kind(s.word(whole))
+		case mentionID<<3 | asBytes:
+			i.ID = s.text(whole)
+		case mentionOriginID<<3 | asBytes:
+			i.OriginID = s.text(whole)
+		case mentionAuthor<<3 | asBytes:
+			s.account(whole, &i.Author)
+		case mentionAuthorName<<3 | asBytes:
+			i.AuthorName = s.text(whole)
+		case mentionFollowers<<3 | asVarint:
+			i.Followers = s.count()
+		case mentionCommunity<<3 | asVarint:
+			i.Community = s.flag()
+		case mentionBot<<3 | asVarint:
+			i.Bot = s.flag()
+		case mentionPublishedAt<<3 | asVarint:
+			i.PublishedAt = s.time()
+		case mentionEditedAt<<3 | asVarint:
+			i.EditedAt = s.time()
+		case mentionParentID<<3 | asBytes:
+			i.ParentID = s.text(whole)
+		case mentionParentAt<<3 | asVarint:
+			i.ParentAt = s.time()
+		case mentionParentAuthor<<3 | asBytes:
+			s.account(whole, &i.ParentAuthor)
+		case mentionRootID<<3 | asBytes:
+			i.RootID = s.text(whole)
+		case mentionRepostOf<<3 | asBytes:
+			i.RepostOf = s.text(whole)
+		case mentionRepostAuthor<<3 | asBytes:
+			s.account(whole, &i.RepostAuthor)
+		case mentionThread<<3 | asBytes:
+			i.Thread = s.text(whole)
+		case mentionPaired<<3 | asVarint:
+			i.Paired = s.flag()
+		case mentionWall<<3 | asBytes:
+			s.account(whole, &i.Wall)
+		case mentionMentions<<3 | asBytes:
+			if i.Mentions == nil {
+				i.Mentions = make([]stream.Account, 0, 2)
+			}
+			i.Mentions = append(i.Mentions, stream.Account{})
+			s.account(whole, &i.Mentions[len(i.Mentions)-1])
+		case mentionText<<3 | asBytes:
+			i.Text = s.text(whole)
+		case mentionLang<<3 | asBytes:
+			i.Lang = s.word(whole)
+		case mentionURL<<3 | asBytes:
+			i.URL = s.text(whole)
+		case mentionLikes<<3 | asVarint:
+			i.Likes = s.count()
+		case mentionShares<<3 | asVarint:
+			i.Shares = s.count()
+		case mentionViews<<3 | asVarint:
+			i.Views = s.count()
+		case mentionJoined<<3 | asVarint:
+			i.Joined = int32(protowire.DecodeZigZag(s.number & math.MaxUint32))
+		case mentionMembers<<3 | asVarint:
+			i.Members = s.count()
+		case mentionNote<<3 | asBytes:
+			i.Note = s.text(whole)
+		default:
+			s.parseJudgement(whole, m)
+		}
+	}
+	if s.err != nil {
+		return fmt.Errorf("parse mention: %w", s.err)
+	}
+	return nil
+}
+
+// parseJudgement reads the fields that are about the brand.
+func (s *scanner) parseJudgement(whole string, m *stream.Mention) {
+	switch s.tag {
+	case mentionBrand<<3 | asBytes:
+		m.Brand = s.word(whole)
+	case mentionRole<<3 | asVarint:
+		m.Role = stream.Role(s.small(uint64(stream.Spam)))
+	case mentionVia<<3 | asVarint:
+		m.Via = stream.Via(s.small(math.MaxUint8))
+	case mentionFlags<<3 | asVarint:
+		m.Flags = stream.Flags(s.small(math.MaxUint16))
+	case mentionLabel<<3 | asVarint:
+		m.Label = stream.Label(s.small(uint64(stream.Negative)))
+	case mentionPositive<<3 | asFixed32:
+		m.Scores.Positive = s.float()
+	case mentionNeutral<<3 | asFixed32:
+		m.Scores.Neutral = s.float()
+	case mentionNegative<<3 | asFixed32:
+		m.Scores.Negative = s.float()
+	case mentionModel<<3 | asBytes:
+		m.Model = s.word(whole)
+	case mentionProducts<<3 | asBytes:
+		if m.Products == nil {
+			m.Products = make([]string, 0, 2)
+		}
+		m.Products = append(m.Products, s.word(whole))
+	case mentionSeverity<<3 | asVarint:
+		m.Severity = uint8(s.small(math.MaxUint8))
+	case mentionCustomer<<3 | asBytes:
+		m.Customer = s.text(whole)
+	case mentionSource<<3 | asBytes:
+		s.source(whole, &m.Source)
+	case mentionReceivedAt<<3 | asVarint:
+		m.ReceivedAt = s.time()
+	case mentionErased<<3 | asVarint:
+		m.Erased = s.flag()
+	}
+}
+
+// account merges the embedded message Account of the current field into a, as protobuf does with repeated ones.
+func (s *scanner) account(whole string, a *stream.Account) {
+	in := scanner{data: s.bytes()}
+	part := whole[s.lo:s.hi]
+	for in.next() {
+		switch in.tag {
+		case 1<<3 | asBytes:
+			a.ID = in.text(part)
+		case 2<<3 | asBytes:
+			a.Name = in.text(part)
+		}
+	}
+	s.adopt(&in)
+}
+
+func (s *scanner) source(whole string, src *stream.Source) {
+	in := scanner{data: s.bytes()}
+	part := whole[s.lo:s.hi]
+	for in.next() {
+		switch in.tag {
+		case 1<<3 | asBytes:
+			src.Partition.Topic = in.word(part)
+		case 2<<3 | asVarint:
+			src.Partition.Number = in.int32()
+		case 3<<3 | asVarint:
+			src.Offset = int64(in.number)
+		case 4<<3 | asVarint:
+			src.Index = in.int32()
+		}
+	}
+	s.adopt(&in)
+}
+
+// adopt takes over the error of an embedded message.
+func (s *scanner) adopt(in *scanner) {
+	if in.err != nil && s.err == nil {
+		s.err = fmt.Errorf("field %d: %w", s.tag>>3, in.err)
+	}
+}
