@@ -1,0 +1,211 @@
+package brand
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// The folded alphabet. A folded text is what the automaton reads: one byte per letter or digit of the usual alphabets
+// (so that a Russian text takes half the steps), a blank for everything that separates words, blanks at both ends.
+const (
+	blank  = ' '  // anything that is not part of a word
+	escape = 0x1f // a letter of another alphabet: escape and three bytes of its code point, each ≥ 0x80
+	cyrA   = 0x80 // а … я are cyrA … cyrA+31; ё is folded to е
+)
+
+// latin maps U+0000 … U+024F to the folded byte: ASCII letters to lower case, digits to themselves, accented letters
+// to their base letter, 0 to "see elsewhere", blank to separators.
+var latin = func() (t [0x250]byte) {
+	for r := range rune(0x250) {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			t[r] = byte(r) + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			t[r] = byte(r)
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			t[r] = blank
+		default:
+			if base, _ := utf8.DecodeRuneInString(norm.NFD.String(string(r))); base < utf8.RuneSelf {
+				t[r] = t[base]
+			}
+		}
+	}
+	t[0xad] = 0 // soft hyphen: invisible, joins
+	return t
+}()
+
+// folded is a text in the folded alphabet. It is reused from text to text.
+type folded struct {
+	b     []byte
+	asks  bool    // has a question mark outside links
+	trace bool    // fill at
+	at    []int32 // with trace: at[i] is the byte offset in the text of what b[i] stands for
+}
+
+func (f *folded) put(c byte, at int) {
+	f.b = append(f.b, c)
+	if f.trace {
+		f.at = append(f.at, int32(at))
+	}
+}
+
+// fold folds text into f. Letters are lower-cased, accents and invisible characters dropped, «й» and «ё» recognised when
+// they are decomposed; the path of a link and its scheme become blanks (its host stays); an @handle stays one word with its
+// punctuation, so that no alias is found inside it.
+func (f *folded) fold(text string) {
+	f.b, f.at, f.asks = f.b[:0], f.at[:0], false
+	f.put(blank, 0)
+	handle := false
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			l := latin[c]
+			if l != blank {
+				if l == 'h' && !handle && f.b[len(f.b)-1] == blank {
+					if n := schemeLen(text[i:]); n > 0 {
+						i += f.link(text[i:], i, n)
+						continue
+					}
+				}
+				f.put(l, i)
+				i++
+				continue
+			}
+			switch c {
+			case '@':
+				if wordFollows(text[i+1:]) {
+					handle = true
+					f.put('@', i)
+					i++
+					continue
+				}
+			case '_':
+				if handle {
+					f.put('_', i)
+					i++
+					continue
+				}
+			case '.', '-':
+				if handle && wordFollows(text[i+1:]) {
+					f.put(c, i)
+					i++
+					continue
+				}
+			case '?':
+				f.asks = true
+			}
+			handle = false
+			f.put(blank, i)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if f.wide(r, i) {
+			handle = false
+			if r == '？' {
+				f.asks = true
+			}
+		}
+		i += n
+	}
+	f.put(blank, len(text))
+}
+
+// wide folds a rune beyond ASCII and reports whether it separates words.
+func (f *folded) wide(r rune, at int) bool {
+	switch {
+	case r >= 'а' && r <= 'я':
+		f.put(byte(r-'а')+cyrA, at)
+	case r >= 'А' && r <= 'Я':
+		f.put(byte(r-'А')+cyrA, at)
+	case r == 'ё' || r == 'Ё':
+		f.put(cyrA+5, at)
+	case r >= 0x300 && r <= 0x36f: // combining marks
+		if r == 0x306 && f.b[len(f.b)-1] == cyrA+8 { // и + breve
+			f.b[len(f.b)-1] = cyrA + 9
+		}
+	case r == 0xad || r >= 0x200b && r <= 0x200f || r == 0x2060 || r == 0xfeff || r >= 0xfe00 && r <= 0xfe0f:
+		// soft hyphen, zero-width characters, variation selectors: invisible, they do not end a word
+	case r < 0x250 && latin[r] != 0:
+		f.put(latin[r], at)
+		return latin[r] == blank
+	case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+		r = unicode.ToLower(r)
+		f.put(escape, at)
+		f.put(0x80|byte(r>>14), at)
+		f.put(0x80|byte(r>>7), at)
+		f.put(0x80|byte(r), at)
+	default:
+		f.put(blank, at)
+		return true
+	}
+	return false
+}
+
+// link folds the link that text begins with, whose scheme is n bytes long, and returns its length.
+func (f *folded) link(text string, at, n int) int {
+	end, hostEnd := len(text), 0
+	for i := n; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if r <= ' ' || r == '»' || r == '"' || r == '<' || r == '>' || r >= utf8.RuneSelf && unicode.IsSpace(r) {
+			end = i
+			break
+		}
+		if hostEnd == 0 && (r == '/' || r == '?' || r == '#' || r == ':') {
+			hostEnd = i
+		}
+		switch {
+		case hostEnd > 0:
+		case r < utf8.RuneSelf:
+			f.put(latin[r], at+i)
+		default:
+			f.wide(r, at+i)
+		}
+		i += size
+	}
+	if hostEnd == 0 {
+		hostEnd = end
+	}
+	f.put(blank, at+hostEnd)
+	return end
+}
+
+func schemeLen(s string) int {
+	for _, p := range []string{"https://", "http://"} {
+		if len(s) > len(p) && strings.EqualFold(s[:len(p)], p) {
+			return len(p)
+		}
+	}
+	return 0
+}
+
+func wordFollows(s string) bool {
+	if s == "" {
+		return false
+	}
+	if s[0] < utf8.RuneSelf {
+		return latin[s[0]] != blank || s[0] == '_'
+	}
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLetter(r) || unicode.IsDigit(r)
+}
+
+// foldHandle lower-cases a handle and drops its "@".
+func foldHandle(name string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "@"))
+}
+
+// words returns the words of the folded text. (bytes.Fields would take folded letters for UTF-8.)
+func (f *folded) words() [][]byte {
+	var list [][]byte
+	for w := range bytes.SplitSeq(f.b, []byte{blank}) {
+		if len(w) > 0 {
+			list = append(list, w)
+		}
+	}
+	return list
+}

@@ -1,0 +1,284 @@
+package brand
+
+import (
+	"slices"
+	"strings"
+
+	"otklik/stream"
+)
+
+// hit returns the hit of a brand, a new one if need be.
+func (m *Matcher) hit(s *Scratch, brand int32) *Hit {
+	for i := range s.hits {
+		if s.hits[i].index == brand {
+			return &s.hits[i]
+		}
+	}
+	s.hits = append(s.hits, Hit{Brand: &m.catalogue.Brands[brand], index: brand})
+	return &s.hits[len(s.hits)-1]
+}
+
+// name notes that the item names a brand. The items of official accounts name their own brand only.
+func (m *Matcher) name(s *Scratch, brand int32, via stream.Via) {
+	if len(s.own) > 0 && !slices.ContainsFunc(s.own, func(o official) bool { return o.brand == brand }) {
+		return
+	}
+	m.hit(s, brand).Via |= via
+}
+
+// matchAccounts finds the brands whose official accounts wrote the item or are addressed by it.
+func (m *Matcher) matchAccounts(it *stream.Item, s *Scratch) {
+	x := m.accounts[it.Platform]
+	s.own = append(s.own[:0], x.lookup(&it.Author, s)...)
+	for _, o := range s.own {
+		m.name(s, o.brand, stream.ViaAuthor)
+	}
+	for _, o := range x.lookup(&it.ParentAuthor, s) {
+		m.name(s, o.brand, stream.ViaReply)
+	}
+	for _, o := range x.lookup(&it.Wall, s) {
+		m.name(s, o.brand, stream.ViaWall)
+	}
+	for _, o := range x.lookup(&it.RepostAuthor, s) {
+		m.name(s, o.brand, stream.ViaRepost)
+	}
+	for i := range it.Mentions {
+		for _, o := range x.lookup(&it.Mentions[i], s) {
+			m.name(s, o.brand, stream.ViaAccount)
+		}
+	}
+}
+
+// scan folds the text and fills s.found with every term in it, in the order of their first words.
+func (m *Matcher) scan(text string, s *Scratch) {
+	s.found = s.found[:0]
+	s.text.trace = false
+	s.text.fold(text)
+	b := s.text.b
+	var word, at int32 // word is the ordinal of the word that begins at or before at
+	m.trie.Walk(b, func(end, n, pattern int64) bool {
+		start := int32(end - n + 2) // the pattern begins with the blank before the word
+		// No pattern holds a blank but its first byte, so the starts never go back.
+		for ; at < start; at++ {
+			if b[at] == blank && b[at+1] != blank {
+				word++
+			}
+		}
+		list := m.terms[pattern]
+		for i := range list {
+			e := &list[i]
+			if stop := e.term.find(b, int(start)); stop >= 0 {
+				s.found = append(s.found, found{
+					entry: e, start: start, end: int32(stop), first: word, last: word + int32(len(e.term)) - 1,
+				})
+			}
+		}
+		return true
+	})
+}
+
+// near calls visit for every occurrence that lies within reach words of s.found[k], until it returns false. Its cost
+// does not depend on the length of the text.
+func (m *Matcher) near(s *Scratch, k int, reach int32, visit func(o *found) bool) {
+	f := &s.found[k]
+	for i := k - 1; i >= 0 && f.first-s.found[i].first <= reach+m.longest; i-- {
+		if f.first-s.found[i].last <= reach && !visit(&s.found[i]) {
+			return
+		}
+	}
+	for i := k + 1; i < len(s.found) && s.found[i].first-f.last <= reach; i++ {
+		if !visit(&s.found[i]) {
+			return
+		}
+	}
+}
+
+// cancelVetoed marks the aliases that a veto cancels.
+func (m *Matcher) cancelVetoed(s *Scratch) {
+	for k := range s.found {
+		f := &s.found[k]
+		if f.entry.class != veto {
+			continue
+		}
+		contains := false
+		m.near(s, k, VetoReach, func(o *found) bool {
+			if o.entry.class == alias && o.entry.brand == f.entry.brand && o.start < f.end && f.start < o.end {
+				contains, o.cancelled = true, true
+			}
+			return true
+		})
+		if contains {
+			continue
+		}
+		m.near(s, k, VetoReach, func(o *found) bool {
+			if o.entry.class == alias && o.entry.brand == f.entry.brand {
+				o.cancelled = true
+			}
+			return true
+		})
+	}
+}
+
+// matchText finds the brands that the text names.
+func (m *Matcher) matchText(it *stream.Item, s *Scratch) {
+	m.cancelVetoed(s)
+	for i := range s.found {
+		f := &s.found[i]
+		switch f.entry.class {
+		case alias:
+			if !f.cancelled {
+				m.name(s, f.entry.brand, stream.ViaText)
+			}
+		case handle:
+			if f.entry.platform == it.Platform {
+				m.name(s, f.entry.brand, stream.ViaAccount)
+			} else {
+				m.name(s, f.entry.brand, stream.ViaText)
+			}
+		}
+	}
+}
+
+// complete fills in all that a hit says beside its brand and its ways.
+func (m *Matcher) complete(it *stream.Item, s *Scratch) {
+	asks := s.text.asks
+	var severe uint8
+	var isSpam, isAutomatic bool
+	for i := range s.found {
+		switch e := s.found[i].entry; e.class {
+		case severity:
+			severe = max(severe, e.level)
+		case spam:
+			isSpam = true
+		case automatic:
+			isAutomatic = true
+		case question:
+			asks = true
+		}
+	}
+	if len(s.found) > 0 {
+		s.text.trace = true
+		s.text.fold(it.Text)
+	}
+	for i := range s.hits {
+		h := &s.hits[i]
+		h.Severity = severe
+		h.Products = m.productsOf(h, s)
+		h.Spans = m.spansOf(h, s)
+		if asks && it.Kind != stream.Repost { // a repost repeats a question, it does not ask it
+			h.Flags |= stream.Question
+		}
+		switch {
+		case h.Via&stream.ViaAuthor != 0:
+			h.Role = stream.Own
+			m.ownFlags(it, h, s, isAutomatic)
+		case isSpam:
+			h.Role = stream.Spam
+		case h.Via&stream.ViaRepost != 0 || h.Via&stream.ViaAccount != 0 && m.points(h, s):
+			h.Flags |= stream.Advocacy
+		}
+		m.conversation(it, h, s)
+	}
+}
+
+// ownFlags sets the flags of an official account's item.
+func (m *Matcher) ownFlags(it *stream.Item, h *Hit, s *Scratch, automatic bool) {
+	automatic = automatic || it.Bot
+	for _, o := range s.own {
+		if o.brand != h.index {
+			continue
+		}
+		if o.account.Approved {
+			h.Flags |= stream.Approved
+		}
+		automatic = automatic || o.account.Automatic
+	}
+	if automatic {
+		h.Flags |= stream.Automatic
+	}
+}
+
+// points reports whether the text sends others to the brand's account.
+func (m *Matcher) points(h *Hit, s *Scratch) bool {
+	points := false
+	for k := range s.found {
+		f := &s.found[k]
+		if c := f.entry.class; f.entry.brand != h.index || f.cancelled || c != alias && c != handle {
+			continue
+		}
+		m.near(s, k, PointerReach, func(o *found) bool {
+			points = o.entry.class == before && o.last < f.first || o.entry.class == after && o.first > f.last
+			return !points
+		})
+		if points {
+			return true
+		}
+	}
+	return false
+}
+
+// productsOf returns the sorted keys of the products that the text names and the brand has.
+func (m *Matcher) productsOf(h *Hit, s *Scratch) []string {
+	s.refs = s.refs[:0]
+	for i := range s.found {
+		if e := s.found[i].entry; e.class == product && (e.brand < 0 || e.brand == h.index) && !slices.Contains(s.refs, e.ref) {
+			s.refs = append(s.refs, e.ref)
+		}
+	}
+	if len(s.refs) == 0 {
+		return nil
+	}
+	slices.Sort(s.refs)
+	from := len(s.products)
+	for _, ref := range s.refs {
+		s.products = append(s.products, m.products[ref])
+	}
+	return s.products[from:len(s.products):len(s.products)]
+}
+
+// spansOf returns where the text names the brand.
+func (m *Matcher) spansOf(h *Hit, s *Scratch) []Span {
+	from := len(s.spans)
+	for i := range s.found {
+		f := &s.found[i]
+		if c := f.entry.class; f.entry.brand != h.index || f.cancelled || c != alias && c != handle {
+			continue
+		}
+		span := Span{Start: int(s.text.at[f.start]), End: int(s.text.at[f.end])}
+		if n := len(s.spans); n > from && span.Start < s.spans[n-1].End {
+			s.spans[n-1].End = max(s.spans[n-1].End, span.End)
+			continue
+		}
+		s.spans = append(s.spans, span)
+	}
+	if len(s.spans) == from {
+		return nil
+	}
+	return s.spans[from:len(s.spans):len(s.spans)]
+}
+
+// conversation sets the customer and the thread of a hit.
+func (m *Matcher) conversation(it *stream.Item, h *Hit, s *Scratch) {
+	h.Thread = it.Thread
+	if h.Role != stream.Own {
+		h.Customer = identify(&it.Author)
+	} else if !slices.ContainsFunc(m.accounts[it.Platform].lookup(&it.ParentAuthor, s), func(o official) bool { return o.brand == h.index }) {
+		h.Customer = identify(&it.ParentAuthor)
+	}
+	if !it.Paired {
+		return
+	}
+	if h.Customer == "" {
+		h.Thread = string(it.Platform) + ":" + it.Identity()
+		return
+	}
+	h.Thread = string(it.Platform) + ":" + h.Customer + "×" + h.Brand.Key
+}
+
+// identify returns the id of an account, or its handle in lower case.
+func identify(a *stream.Account) string {
+	if a.ID != "" {
+		return a.ID
+	}
+	return strings.ToLower(strings.TrimPrefix(a.Name, "@"))
+}
