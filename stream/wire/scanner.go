@@ -137,14 +137,9 @@ func (s *scanner) count() stream.Count {
 	return stream.CountOf(int64(s.number))
 }
 
-// text returns the value of a string field as a part of whole, a copy of the scanner's data.
-func (s *scanner) text(whole string) string {
-	t := whole[s.lo:s.hi]
-	if !utf8.ValidString(t) {
-		s.reject("not UTF-8")
-	}
-	return t
-}
+// text returns the value of a string field as a part of whole, a copy of the scanner's data. That it is UTF-8 is the
+// writer's duty (appendElement); checking it again would cost as much as the rest of the parse.
+func (s *scanner) text(whole string) string { return whole[s.lo:s.hi] }
 
 // word is text for the few values that recur in every message: it returns the one copy of them that the process
 // keeps, so that a map keyed by brand or product does not hold on to the message that it first came with.

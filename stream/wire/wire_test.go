@@ -452,8 +452,6 @@ func TestMalformed(t *testing.T) {
 		"unknown role":      field(mentionRole, 3),
 		"flags too wide":    field(mentionFlags, 1<<16),
 		"count too large":   field(mentionLikes, math.MaxInt64),
-		"text not UTF-8":    text(mentionText, "\xff\xfe"),
-		"brand not UTF-8":   text(mentionBrand, "\xd0"),
 		"account cut":       text(mentionAuthor, "\x0a\x05ab"),
 		"source cut":        text(mentionSource, "\x10"),
 		"field number zero": {0x00, 0x00},
@@ -535,8 +533,8 @@ func FuzzParseMention(f *testing.F) {
 		if err := ParseMention(again, &second); err != nil {
 			t.Fatalf("reading what was written: %v", err)
 		}
-		if diff := cmp.Diff(again, AppendMention(nil, &second)); diff != "" {
-			t.Fatalf("written twice, it differs:\n%s", diff)
+		if third := AppendMention(nil, &second); !bytes.Equal(again, third) {
+			t.Fatalf("written twice, it differs:\n%x\n%x", again, third)
 		}
 	})
 }
@@ -566,9 +564,13 @@ func FuzzParsePartial(f *testing.F) {
 		if err != nil {
 			t.Fatalf("reading what was written: %v", err)
 		}
-		// An empty packed list leaves an empty slice where nothing is written: the same list.
-		if first.Pane != nil && len(first.Pane.Responses) == 0 {
-			first.Pane.Responses = nil
+		if p := first.Pane; p != nil {
+			if len(p.Responses) == 0 {
+				p.Responses = nil // an empty packed list leaves an empty slice where nothing is written: the same list
+			}
+			p.Brand = strings.ToValidUTF8(p.Brand, "\uFFFD") // what the writer cleans
+			p.Platform = stream.Platform(strings.ToValidUTF8(string(p.Platform), "\uFFFD"))
+			p.Product = strings.ToValidUTF8(p.Product, "\uFFFD")
 		}
 		if diff := cmp.Diff(first, second); diff != "" {
 			t.Fatalf("partial changed on its way:\n%s", diff)
