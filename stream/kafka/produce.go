@@ -14,7 +14,12 @@ import (
 type Message struct {
 	Key   []byte // nil: none
 	Value []byte
+	// Headers of the record, if any.
+	Headers []Header
 }
+
+// Header is a named value beside a record.
+type Header = kafkago.Header
 
 // recordOverhead is what a record costs in a batch beside key and value, rounded up.
 const recordOverhead = 32
@@ -52,6 +57,7 @@ func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages [
 			records[i].Key = kafkago.NewBytes(messages[i].Key)
 		}
 		records[i].Value = kafkago.NewBytes(messages[i].Value)
+		records[i].Headers = messages[i].Headers
 	}
 	resp, err := c.client.Produce(ctx, &kafkago.ProduceRequest{
 		Topic:        p.Topic,

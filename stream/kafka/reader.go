@@ -44,7 +44,10 @@ func (cfg ReaderConfig) withDefaults() ReaderConfig {
 	return cfg
 }
 
-// Read fetches the partition from the given offset on and hands over its batches, in order, until ctx ends or out refuses.
+// FromFirst, as the offset to read from, means the first record that the partition retains.
+const FromFirst int64 = -1
+
+// Read fetches the partition from the given offset (or FromFirst) on and hands over its batches, in order, until ctx ends or out refuses.
 // An empty batch comes when the partition has nothing new for MaxWait, so that the caller can mind its clock. Transient errors
 // are retried for ever on a new connection. It returns nil when ctx ends, ErrPositionBeyondEnd when the log ends
 // before the offset, and otherwise the error of out.
@@ -116,6 +119,9 @@ func (r *reader) locate(ctx context.Context) error {
 	rg, ok := ranges[r.partition.Number]
 	if !ok {
 		return fmt.Errorf("%s: %w", r.partition, kafkago.UnknownTopicOrPartition)
+	}
+	if r.next == FromFirst {
+		r.next = rg.First
 	}
 	if r.next > rg.End {
 		r.fatal = fmt.Errorf("read %s: position %d, but the partition ends at %d: %w; the topic was recreated or truncated: "+

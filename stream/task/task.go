@@ -17,13 +17,26 @@ import (
 
 // Processor is the state of one partition and what a record does to it. Its methods are called from one goroutine.
 type Processor interface {
-	// Restore loads the state and returns the next offset to read. committed is Kafka's idea of it, or -1.
-	Restore(ctx context.Context, committed int64) (next int64, err error)
+	// Restore loads the state and returns the next offset to read, or FromFirst.
+	Restore(ctx context.Context) (next int64, err error)
 	// Process applies a batch. An empty batch is a tick: nothing was read, but time went by.
 	Process(ctx context.Context, batch kafka.Batch) error
 	// Flush makes everything processed so far durable, in the order of stream/DESIGN.md, and returns the position
 	// up to which that holds. It retries transient errors itself and is called again after an error only by a new task.
 	Flush(ctx context.Context) (stream.Position, error)
+}
+
+// FromFirst makes a task begin with the first record that the partition retains.
+const FromFirst = kafka.FromFirst
+
+// Start returns where a stage goes on: at its restart point, or with the first record when it has none or the topic was begun
+// anew in a later epoch. Kafka's committed offset is not asked: it is written after the restart point, so it is never ahead
+// of it, and without the rows in ClickHouse the figures have to be computed again anyway.
+func Start(progress stream.Progress, ok bool, epoch uint16) int64 {
+	if !ok || progress.Position.Epoch() != epoch {
+		return FromFirst
+	}
+	return progress.Position.Next()
 }
 
 // Log is where a task reads its partition.
@@ -115,15 +128,14 @@ type task struct {
 
 func (t *task) run(ctx context.Context) error {
 	start := time.Now()
-	next, err := t.proc.Restore(ctx, t.assignment.Committed)
+	next, err := t.proc.Restore(ctx)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	t.next = next
 	t.cfg.Observer.Restored(t.cfg.Stage, t.assignment.Partition, time.Since(start))
-	if t.assignment.Committed < 0 {
-		// Commit the start, so that a member that takes over before our first flush begins where we did.
-		t.commit(next)
+	if t.assignment.Committed < 0 && next >= 0 {
+		t.commit(next) // for the lag tools
 	}
 	t.lastFlush = time.Now()
 	if t.reached() {

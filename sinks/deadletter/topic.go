@@ -1,0 +1,66 @@
+// Package deadletter writes dead letters to their Kafka topic: the record as it was read, with headers that say where, why and
+// when. Any Kafka tool can read it, and putting the value back into its topic is a redrive.
+package deadletter
+
+import (
+	"context"
+	"strconv"
+
+	"otklik/stream"
+	"otklik/stream/kafka"
+)
+
+// Headers of a dead letter.
+const (
+	HeaderStage     = "otklik.stage"
+	HeaderReason    = "otklik.reason"
+	HeaderDetail    = "otklik.detail"
+	HeaderTopic     = "otklik.topic"
+	HeaderPartition = "otklik.partition"
+	HeaderOffset    = "otklik.offset"
+	HeaderIndex     = "otklik.index"
+	HeaderTimestamp = "otklik.timestamp" // record timestamp, RFC 3339 UTC
+)
+
+// Producer appends messages to one partition, in order.
+type Producer interface {
+	Produce(ctx context.Context, p stream.Partition, messages []kafka.Message) error
+}
+
+// Topic is the dead letter topic.
+type Topic struct {
+	Producer   Producer
+	Name       string
+	Partitions int
+}
+
+// Send appends the letters and returns when they are durable. A letter may be appended again after a crash: source and index
+// tell the repetition.
+func (t *Topic) Send(ctx context.Context, letters []stream.DeadLetter) error {
+	byPartition := map[int32][]kafka.Message{}
+	for i := range letters {
+		l := &letters[i]
+		n := kafka.PartitionOf([]byte(l.Source.Partition.String()), t.Partitions)
+		byPartition[n] = append(byPartition[n], Message(l))
+	}
+	for n, messages := range byPartition {
+		if err := t.Producer.Produce(ctx, stream.Partition{Topic: t.Name, Number: n}, messages); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Message returns the record of a dead letter.
+func Message(l *stream.DeadLetter) kafka.Message {
+	header := func(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
+	return kafka.Message{
+		Key: l.Key, Value: l.Payload,
+		Headers: []kafka.Header{
+			header(HeaderStage, string(l.Stage)), header(HeaderReason, l.Reason), header(HeaderDetail, l.Detail),
+			header(HeaderTopic, l.Source.Partition.Topic), header(HeaderPartition, strconv.Itoa(int(l.Source.Partition.Number))),
+			header(HeaderOffset, strconv.FormatInt(l.Source.Offset, 10)), header(HeaderIndex, strconv.Itoa(int(l.Source.Index))),
+			header(HeaderTimestamp, l.At.String()),
+		},
+	}
+}

@@ -1,0 +1,45 @@
+package ingest
+
+import (
+	"strings"
+
+	"otklik/stream"
+	"otklik/stream/brand"
+)
+
+// mention makes the mention of one item by one brand. The classifier is asked only about customers: the brand's own voice
+// and spam are kept out of the shares.
+func (p *Processor) mention(it *stream.Item, hit *brand.Hit, src stream.Source, received stream.Time) stream.Mention {
+	m := stream.Mention{
+		Item: *it, Brand: hit.Brand.Key, Role: hit.Role, Via: hit.Via, Flags: hit.Flags &^ (stream.Question | stream.Complaint | stream.NeedsAnswer),
+		Products: hit.Products, Severity: hit.Severity, Customer: hit.Customer, Source: src, ReceivedAt: received,
+	}
+	m.Item.Thread = hit.Thread
+	if m.Role == stream.Customer {
+		m.Label, m.Scores = p.classify(it, hit)
+		m.Model = p.model
+		m.Flags |= customerFlags(&m)
+	}
+	return m
+}
+
+// customerFlags derives what a customer's mention asks of the brand. It needs an answer when it speaks to the brand, is
+// negative or asks, unless it is content and asks nothing; a repost is somebody else's message.
+func customerFlags(m *stream.Mention) stream.Flags {
+	var f stream.Flags
+	if strings.ContainsAny(m.Item.Text, "?？") {
+		f |= stream.Question
+	}
+	directed := m.Via&stream.Directed != 0
+	if m.Label == stream.Negative && (m.Severity > 0 || len(m.Products) > 0 || directed) {
+		f |= stream.Complaint
+	}
+	if m.Item.Kind == stream.Repost {
+		return f
+	}
+	asks := f&stream.Question != 0
+	if (directed || asks || m.Label == stream.Negative) && (asks || m.Label != stream.Positive) {
+		f |= stream.NeedsAnswer
+	}
+	return f
+}

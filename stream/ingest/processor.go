@@ -1,0 +1,260 @@
+// Package ingest is the first stage: it decodes raw platform JSON, finds the brands that an item names, labels each mention and
+// writes it to otklik.mentions, keyed by thread. It is stateless but for its books.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"otklik/stream"
+	"otklik/stream/brand"
+	"otklik/stream/firehose"
+	"otklik/stream/kafka"
+	"otklik/stream/sentiment"
+	"otklik/stream/task"
+	"otklik/stream/wire"
+)
+
+// Outbox collects what is produced to one topic; Send makes it durable, in order per partition.
+type Outbox interface {
+	Add(key, value []byte)
+	Bytes() int
+	Send(ctx context.Context) error
+}
+
+// DeadLetters makes dead letters durable in their topic.
+type DeadLetters interface {
+	Send(ctx context.Context, letters []stream.DeadLetter) error
+}
+
+// Observer counts what ingest sees.
+type Observer interface {
+	Outcomes(stage stream.Stage, platform stream.Platform, books stream.Books)
+	DeadLetter(stage stream.Stage, reason string)
+}
+
+// Config is what all partitions of ingest share.
+type Config struct {
+	Matcher    *brand.Matcher
+	Classifier sentiment.Classifier
+	Pseudonyms *Pseudonyms
+	// MaxFuture is how far an item's time may lie after the record's: beyond it the item is a dead letter, because it would
+	// drag the watermark along. Default 5 min.
+	MaxFuture time.Duration
+	Epoch     uint16
+	Sink      task.Sink
+	Books     task.Books
+	Dead      DeadLetters
+	Observer  Observer
+}
+
+// Processor is ingest on one raw partition.
+type Processor struct {
+	cfg       Config
+	partition stream.Partition
+	platform  stream.Platform
+	decoder   *firehose.Decoder
+	scratch   brand.Scratch
+	labels    sentiment.Scratch
+	model     string
+	out       Outbox
+
+	ledger   *task.Ledger
+	position stream.Position
+	flushed  stream.Position
+
+	items []stream.Item
+	rows  task.Rows
+	buf   []byte // encoded mentions of the batch
+	seen  stream.Books
+}
+
+// New returns the processor of a partition of the platform's firehose topic, which writes mentions to out.
+func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox) (*Processor, error) {
+	decoder, err := firehose.New(platform)
+	if err != nil {
+		return nil, fmt.Errorf("ingest %s: %w", p, err)
+	}
+	if cfg.MaxFuture <= 0 {
+		cfg.MaxFuture = 5 * time.Minute
+	}
+	return &Processor{
+		cfg: cfg, partition: p, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), out: out,
+		ledger: task.NewLedger(stream.StageIngest, p),
+	}, nil
+}
+
+// Restore loads the books and returns where to go on.
+func (p *Processor) Restore(ctx context.Context) (int64, error) {
+	progress, ok, err := p.cfg.Books.Progress(ctx, stream.StageIngest, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := p.cfg.Books.LedgerRows(ctx, stream.StageIngest, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	p.ledger.Restore(rows)
+	next := task.Start(progress, ok, p.cfg.Epoch)
+	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
+	p.flushed = p.position
+	return next, nil
+}
+
+// Process decodes the records and produces their mentions before it returns.
+func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
+	p.seen = stream.Books{}
+	p.buf = p.buf[:0]
+	for i := range batch.Records {
+		p.record(&batch.Records[i])
+	}
+	if err := p.out.Send(ctx); err != nil {
+		return err
+	}
+	if len(batch.Records) > 0 {
+		p.cfg.Observer.Outcomes(stream.StageIngest, p.platform, p.seen)
+	}
+	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
+	if batch.Gap > 0 && len(batch.Records) > 0 {
+		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
+	}
+	return nil
+}
+
+// record takes one record through decoding, matching and labelling.
+func (p *Processor) record(rec *stream.Record) {
+	pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
+	var b stream.Books
+	b.Records = 1
+	src := stream.Source{Partition: p.partition, Offset: rec.Offset}
+	dead := func(reason, detail string) {
+		b.Read++
+		b.DeadLetters++
+		p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
+			Stage: stream.StageIngest, Source: src, Reason: reason, Detail: detail, At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
+		})
+		p.cfg.Observer.DeadLetter(stream.StageIngest, reason)
+		src.Index++
+	}
+	var err error
+	p.items, err = p.decoder.Decode(rec.Value, rec.Timestamp, p.items[:0])
+	for _, m := range malformed(err) {
+		dead(m.Reason, m.Detail)
+	}
+	limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds())
+	for i := range p.items {
+		it := &p.items[i]
+		switch it.Kind {
+		case stream.Post, stream.Comment, stream.Repost, stream.Edit:
+		default:
+			b.Read++
+			b.Other++
+			p.aside(it, rec, pos, &src)
+			continue
+		}
+		if it.PublishedAt > limit || it.EditedAt > limit {
+			dead("future", fmt.Sprintf("%s %s is of %s, the record of %s", it.Kind, it.ID, max(it.PublishedAt, it.EditedAt), rec.Timestamp))
+			continue
+		}
+		hits := p.cfg.Matcher.Match(it, &p.scratch)
+		if len(hits) == 0 {
+			b.Read++
+			b.Unmatched++
+			continue
+		}
+		for h := range hits {
+			m := p.mention(it, &hits[h], src, rec.Timestamp)
+			p.cfg.Pseudonyms.apply(&m)
+			p.produce(&m)
+			b.Read++
+			b.Mentions++
+			src.Index++
+		}
+	}
+	p.seen.Add(&b)
+	p.ledger.At(rec.Timestamp, pos).Add(&b)
+}
+
+// malformed returns the faults that the decoder found; an error of another kind is a fault of its own.
+func malformed(err error) []*firehose.Malformed {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*firehose.Malformed
+		for _, e := range joined.Unwrap() {
+			all = append(all, malformed(e)...)
+		}
+		return all
+	}
+	var m *firehose.Malformed
+	if errors.As(err, &m) {
+		return []*firehose.Malformed{m}
+	}
+	return []*firehose.Malformed{{Reason: "undecodable", Detail: err.Error()}}
+}
+
+func (p *Processor) produce(m *stream.Mention) {
+	start := len(p.buf)
+	p.buf = wire.AppendMention(p.buf, m)
+	key := len(p.buf)
+	p.buf = append(p.buf, m.Item.Thread...)
+	// Slices stay valid when buf grows: they keep the old array alive until the batch is sent.
+	p.out.Add(p.buf[key:len(p.buf):len(p.buf)], p.buf[start:key:key])
+}
+
+// aside keeps what is not a mention but tells something: deletes, and the growth of the brand's communities.
+func (p *Processor) aside(it *stream.Item, rec *stream.Record, pos stream.Position, src *stream.Source) {
+	switch it.Kind {
+	case stream.Delete:
+		at := it.PublishedAt
+		if at == 0 {
+			at = rec.Timestamp
+		}
+		p.rows.Erasures = append(p.rows.Erasures, stream.ErasureRow{Platform: it.Platform, ItemID: it.Identity(), At: at, Position: pos})
+	case stream.Membership, stream.Statistics:
+		for _, key := range p.cfg.Matcher.Official(it.Platform, it.Wall) {
+			row := stream.CommunityRow{
+				Brand: key, Platform: it.Platform, Account: it.Wall.ID, At: it.PublishedAt, Position: pos,
+				Members: it.Members, Views: it.Views, EventID: it.ID,
+			}
+			if row.At == 0 {
+				row.At = rec.Timestamp
+			}
+			if row.EventID == "" {
+				row.EventID = src.String()
+			}
+			switch {
+			case it.Joined > 0:
+				row.Joined = uint32(it.Joined)
+			case it.Joined < 0:
+				row.Left = uint32(-it.Joined)
+			}
+			p.rows.Communities = append(p.rows.Communities, row)
+		}
+		src.Index++
+	default:
+	}
+}
+
+// Flush makes dead letters, asides and the books durable. The mentions are in Kafka already: Process has waited for them.
+func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
+	p.rows.Ledger = p.ledger.Flush()
+	if p.position == p.flushed && len(p.rows.Ledger) == 0 {
+		return p.position, nil
+	}
+	if len(p.rows.DeadLetters) > 0 {
+		if err := p.cfg.Dead.Send(ctx, p.rows.DeadLetters); err != nil {
+			return 0, err
+		}
+	}
+	p.rows.Progress = append(p.rows.Progress, stream.Progress{Stage: stream.StageIngest, Partition: p.partition, Position: p.position})
+	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {
+		return 0, err
+	}
+	p.rows.Reset()
+	p.flushed = p.position
+	return p.position, nil
+}

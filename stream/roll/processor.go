@@ -1,0 +1,230 @@
+// Package roll is the third stage: it merges the pane partials of all partitions of otklik.mentions into whole-brand figures and
+// keeps the rolling windows. Partials are absolute and carry their position, so they may come twice, late or from a zombie.
+package roll
+
+import (
+	"context"
+	"time"
+
+	"otklik/stream"
+	"otklik/stream/kafka"
+	"otklik/stream/task"
+	"otklik/stream/window"
+	"otklik/stream/wire"
+)
+
+// Store is where roll finds what memory does not hold.
+type Store interface {
+	task.Books
+	// MinutePanes returns the one-minute panes with product "" of these brands that start in [from, to), of all partitions.
+	MinutePanes(ctx context.Context, brands []string, from, to stream.Time) ([]window.Pane, error)
+}
+
+// Observer counts what roll sees.
+type Observer interface {
+	DeadLetter(stage stream.Stage, reason string)
+	Watermark(stage stream.Stage, p stream.Partition, watermark stream.Time)
+}
+
+// DeadLetters makes dead letters durable in their topic.
+type DeadLetters interface {
+	Send(ctx context.Context, letters []stream.DeadLetter) error
+}
+
+// Config is what all partitions of roll share.
+type Config struct {
+	Window   window.Config
+	Epoch    uint16
+	Store    Store
+	Sink     task.Sink
+	Dead     DeadLetters
+	Observer Observer
+	Now      func() time.Time // the wall clock, for idle partitions only; default time.Now
+}
+
+// Processor is roll on one partition of otklik.panes: the brands whose keys hash to it.
+type Processor struct {
+	cfg       Config
+	partition stream.Partition
+
+	ledger    *task.Ledger
+	brands    map[string]*window.Rolling
+	watermark *window.Tracker
+	positions map[int32]stream.Position // the newest watermark message of each track partition
+
+	position stream.Position
+	flushed  stream.Position
+	rows     task.Rows
+}
+
+// New returns the processor of a partition of otklik.panes.
+func New(cfg Config, p stream.Partition) *Processor {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	// A partial's watermark has the disorder taken off already.
+	whole := cfg.Window
+	whole.MaxDisorder = 0
+	return &Processor{
+		cfg: cfg, partition: p, ledger: task.NewLedger(stream.StageRoll, p),
+		brands: map[string]*window.Rolling{}, watermark: window.NewTracker(whole), positions: map[int32]stream.Position{},
+	}
+}
+
+// Restore finds the restart point. The windows are loaded brand by brand when the first partial of a brand comes.
+func (p *Processor) Restore(ctx context.Context) (int64, error) {
+	progress, ok, err := p.cfg.Store.Progress(ctx, stream.StageRoll, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := p.cfg.Store.LedgerRows(ctx, stream.StageRoll, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	p.ledger.Restore(rows)
+	next := task.Start(progress, ok, p.cfg.Epoch)
+	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
+	p.flushed = p.position
+	for _, mark := range progress.Sources {
+		p.watermark.Observe(mark.Partition, mark.EventTime, p.cfg.Now())
+	}
+	p.watermark.Restore(progress.Watermark)
+	return next, nil
+}
+
+// partial is one record of the batch.
+type partial struct {
+	pane     *window.Pane
+	position stream.Position
+}
+
+// Process applies the partials of a batch.
+func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
+	var panes []partial
+	for i := range batch.Records {
+		rec := &batch.Records[i]
+		pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
+		books := p.ledger.At(rec.Timestamp, pos)
+		books.Records++
+		books.Read++
+		msg, err := wire.ParsePartial(rec.Value)
+		if err != nil {
+			books.DeadLetters++
+			p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
+				Stage: stream.StageRoll, Source: stream.Source{Partition: rec.Partition, Offset: rec.Offset},
+				Reason: "bad_partial", Detail: err.Error(), At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
+			})
+			p.cfg.Observer.DeadLetter(stream.StageRoll, "bad_partial")
+			continue
+		}
+		books.Other++
+		if msg.Pane != nil {
+			panes = append(panes, partial{pane: msg.Pane, position: pos})
+			continue
+		}
+		p.mark(msg.Watermark)
+	}
+	if err := p.load(ctx, panes); err != nil {
+		return err
+	}
+	for i := range panes {
+		p.brands[panes[i].pane.Brand].Apply(panes[i].pane, panes[i].position)
+	}
+	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
+	if batch.Gap > 0 && len(batch.Records) > 0 {
+		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
+	}
+	p.watermark.Tick(p.cfg.Now())
+	return nil
+}
+
+// mark takes over the watermark of a track partition. One that is idle is left out until it speaks again.
+func (p *Processor) mark(w *wire.Watermark) {
+	if w.Position < p.positions[w.Partition] {
+		return // of a zombie or a replay
+	}
+	p.positions[w.Partition] = w.Position
+	src := stream.Partition{Topic: string(stream.StageTrack), Number: w.Partition}
+	if w.Idle {
+		p.watermark.Leave(src)
+		return
+	}
+	p.watermark.Observe(src, w.Time, p.cfg.Now())
+}
+
+// load fetches the minutes that memory does not hold: all of the newest day for a brand that is new here, and the surroundings of
+// partials that are late by more than a day.
+func (p *Processor) load(ctx context.Context, panes []partial) error {
+	var unknown []string
+	var newest stream.Time
+	for i := range panes {
+		pane := panes[i].pane
+		newest = max(newest, pane.Start)
+		if p.brands[pane.Brand] == nil {
+			p.brands[pane.Brand] = window.NewRolling(pane.Brand, p.cfg.Window)
+			unknown = append(unknown, pane.Brand)
+		}
+	}
+	if len(unknown) > 0 {
+		from := max(newest, p.watermark.Watermark()) - window.Retained
+		for i := range panes {
+			from = min(from, panes[i].pane.Start-window.Reach)
+		}
+		stored, err := p.cfg.Store.MinutePanes(ctx, unknown, from, newest+stream.Day)
+		if err != nil {
+			return err
+		}
+		byBrand := map[string][]window.Pane{}
+		for i := range stored {
+			byBrand[stored[i].Brand] = append(byBrand[stored[i].Brand], stored[i])
+		}
+		for _, brand := range unknown {
+			p.brands[brand].Load(from, newest+stream.Day, byBrand[brand])
+		}
+	}
+	for i := range panes {
+		pane := panes[i].pane
+		r := p.brands[pane.Brand]
+		from, to, missing := r.Missing(pane.Start)
+		if !missing {
+			continue
+		}
+		stored, err := p.cfg.Store.MinutePanes(ctx, []string{pane.Brand}, from, to)
+		if err != nil {
+			return err
+		}
+		r.Load(from, to, stored)
+	}
+	return nil
+}
+
+// Flush makes the changed rows of the rolling windows durable.
+func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
+	watermark := p.watermark.Watermark()
+	p.rows.Rolling = p.rows.Rolling[:0]
+	for _, r := range p.brands {
+		r.Advance(watermark)
+		p.rows.Rolling = r.Flush(p.rows.Rolling)
+	}
+	p.rows.Ledger = p.ledger.Flush()
+	if p.position == p.flushed && len(p.rows.Rolling) == 0 && len(p.rows.Ledger) == 0 {
+		return p.position, nil
+	}
+	if len(p.rows.DeadLetters) > 0 {
+		if err := p.cfg.Dead.Send(ctx, p.rows.DeadLetters); err != nil {
+			return 0, err
+		}
+	}
+	progress := stream.Progress{Stage: stream.StageRoll, Partition: p.partition, Position: p.position, Watermark: watermark}
+	for _, mark := range p.watermark.Marks() {
+		progress.Sources = append(progress.Sources, stream.SourceMark{Source: stream.Source{Partition: mark.Partition}, EventTime: mark.Time})
+	}
+	p.rows.Progress = append(p.rows.Progress, progress)
+	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {
+		return 0, err
+	}
+	p.rows.Reset()
+	p.flushed = p.position
+	p.cfg.Observer.Watermark(stream.StageRoll, p.partition, watermark)
+	return p.position, nil
+}

@@ -1,0 +1,332 @@
+package track
+
+import (
+	"context"
+
+	"otklik/stream"
+	"otklik/stream/care"
+	"otklik/stream/task"
+	"otklik/stream/window"
+	"otklik/stream/wire"
+)
+
+// arrival is one record of the batch being processed.
+type arrival struct {
+	mention  stream.Mention
+	received stream.Time // record timestamp in otklik.mentions
+	position stream.Position
+	key      identityKey
+}
+
+// change is what a record does to the panes. Changes are collected first, so that the closed panes that they reopen can be
+// fetched with one query.
+type change struct {
+	position stream.Position
+	add      *window.Contribution
+	remove   *window.Contribution // with add: a new version
+	response *responseChange
+}
+
+// responseChange makes a request appear in the panes of its minute, or disappear from them.
+type responseChange struct {
+	brand    string
+	platform stream.Platform
+	at       stream.Time
+	sign     int64
+	answered bool
+	seconds  float64
+}
+
+func (c *change) apply(panes *window.Store) {
+	switch {
+	case c.response != nil:
+		r := c.response
+		panes.Respond(r.brand, r.platform, r.at, r.sign, r.answered, r.seconds, c.position)
+	case c.remove != nil:
+		panes.Replace(c.remove, c.add, c.position)
+	default:
+		panes.Apply(c.add, c.position)
+	}
+}
+
+// parse decodes the batch; what cannot be decoded is a dead letter.
+func (p *Processor) parse(records []stream.Record) {
+	clear(p.batch)
+	p.batch = p.batch[:0]
+	for i := range records {
+		rec := &records[i]
+		pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
+		p.batch = append(p.batch, arrival{received: rec.Timestamp, position: pos})
+		a := &p.batch[len(p.batch)-1]
+		if err := wire.ParseMention(rec.Value, &a.mention); err != nil {
+			p.batch = p.batch[:len(p.batch)-1]
+			books := p.ledger.At(rec.Timestamp, pos)
+			books.Records++
+			books.Read++
+			books.DeadLetters++
+			p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
+				Stage: stream.StageTrack, Source: stream.Source{Partition: rec.Partition, Offset: rec.Offset},
+				Reason: "bad_mention", Detail: err.Error(), At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
+			})
+			p.cfg.Observer.DeadLetter(stream.StageTrack, "bad_mention")
+			continue
+		}
+		a.key = p.identities.key(a.mention.Item.Platform, a.mention.Item.Identity(), a.mention.Brand)
+	}
+}
+
+// fetchIdentities looks up the mentions that are too old for memory, and the current version of those that the batch edits.
+func (p *Processor) fetchIdentities(ctx context.Context) error {
+	var keys []stream.IdentityKey
+	asked := map[identityKey]bool{}
+	for i := range p.batch {
+		a := &p.batch[i]
+		known, ok := p.identities.seen[a.key]
+		switch {
+		case asked[a.key]:
+			continue
+		case ok && a.mention.Item.EditedAt <= known.version:
+			continue // a duplicate: nothing more to know
+		case !ok && a.mention.Item.PublishedAt >= p.identities.oldest:
+			continue // new
+		}
+		if _, unflushed := p.pending[a.key]; unflushed {
+			continue
+		}
+		key := stream.IdentityKey{
+			Platform: a.mention.Item.Platform, ItemID: a.mention.Item.Identity(), Brand: a.mention.Brand, PublishedAt: a.mention.Item.PublishedAt,
+		}
+		if ok {
+			key.PublishedAt = known.published
+		}
+		asked[a.key] = true
+		keys = append(keys, key)
+	}
+	p.versions = map[identityKey]*stream.MentionRow{}
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := p.cfg.Store.Mentions(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		row := &rows[i]
+		if row.FirstPosition > p.position {
+			continue // of a torn flush: the replay makes it again
+		}
+		key := p.identities.key(row.Item.Platform, row.Item.Identity(), row.Brand)
+		p.versions[key] = row
+		if _, ok := p.identities.seen[key]; !ok {
+			p.identities.seen[key] = identity{position: row.Position, published: row.Item.PublishedAt, version: row.Item.EditedAt}
+		}
+	}
+	return nil
+}
+
+// fetchThreads loads the threads that memory has dropped and the batch goes back to: those of late turns, and those that hold the
+// request of an answer.
+func (p *Processor) fetchThreads(ctx context.Context) error {
+	late := p.horizon(p.watermark.Watermark(), p.cfg.ThreadHorizon-p.cfg.QuietGap)
+	wanted := map[care.Key]bool{}
+	for i := range p.batch {
+		m := &p.batch[i].mention
+		if !isTurn(m) {
+			continue
+		}
+		key := threadKey(m)
+		unknownParent := m.Role == stream.Own && m.Item.ParentID != "" && !p.book.HasTurn(key, m.Item.ParentID)
+		if m.Item.PublishedAt < late || unknownParent {
+			wanted[key] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	keys := make([]care.Key, 0, len(wanted))
+	for key := range wanted {
+		keys = append(keys, key)
+	}
+	rows, err := p.cfg.Store.Turns(ctx, p.partition.Number, keys, p.position)
+	if err != nil {
+		return err
+	}
+	threads := map[care.Key][]care.Turn{}
+	for i := range rows {
+		threads[rows[i].Key] = append(threads[rows[i].Key], rows[i].Turn)
+	}
+	for key, turns := range threads {
+		for _, n := range p.turned[key] {
+			turns = append(turns, p.rows.Turns[n].Turn)
+		}
+		p.book.Restore(key, turns)
+	}
+	return nil
+}
+
+// apply takes one record through identity, care and the books. The panes follow in change.apply.
+func (p *Processor) apply(a *arrival) {
+	m := &a.mention
+	var b stream.Books
+	b.Records = 1
+	defer func() {
+		p.ledger.At(a.received, a.position).Add(&b)
+		seen := p.seen[m.Item.Platform]
+		if seen == nil {
+			seen = &stream.Books{}
+			p.seen[m.Item.Platform] = seen
+		}
+		seen.Add(&b)
+	}()
+	src := m.Source
+	if mark, ok := p.marks[src.Partition]; ok && !mark.Before(src) {
+		b.Replayed++
+		return
+	}
+	p.marks[src.Partition] = src
+	b.Read++
+	watermark := p.watermark.Watermark()
+	p.watermark.Observe(src.Partition, m.Item.PublishedAt, p.cfg.Now())
+
+	known, ok := p.identities.seen[a.key]
+	switch {
+	case !ok:
+		b.Mentions++
+		if m.Item.PublishedAt.Truncate(stream.Minute)+stream.Minute <= watermark {
+			b.Late++
+		}
+		p.remember(a, stream.MentionRow{Mention: *m, Partition: p.partition.Number, FirstPosition: a.position, Position: a.position})
+		p.changes = append(p.changes, change{position: a.position, add: window.ContributionOf(m)})
+		p.turn(a)
+	case known.position.Covers(a.position):
+		// A version of a torn flush: everything that counts has it already (stream/DESIGN.md), so only the books are asked, and
+		// they cover it too.
+		b.Other++
+	case m.Item.EditedAt > known.version:
+		b.Other++
+		p.edit(a, known)
+	default:
+		b.Duplicates++
+	}
+}
+
+// edit makes the record the newest version of its mention: it moves the counts to the new label and keeps the time and the
+// first position of the first version.
+func (p *Processor) edit(a *arrival, known identity) {
+	var old *stream.MentionRow
+	if n, unflushed := p.pending[a.key]; unflushed {
+		old = &p.rows.Mentions[n]
+	} else {
+		old = p.versions[a.key]
+	}
+	if old == nil {
+		// Remembered but not stored: the row was removed by hand or by retention. There is nothing to subtract from.
+		return
+	}
+	before := window.ContributionOf(&old.Mention)
+	row := stream.MentionRow{Mention: a.mention, Partition: p.partition.Number, FirstPosition: old.FirstPosition, Position: a.position}
+	row.Item.PublishedAt = known.published
+	row.Item.Kind = old.Item.Kind
+	row.Role = old.Role
+	p.changes = append(p.changes, change{position: a.position, remove: before, add: window.ContributionOf(&row.Mention)})
+	p.remember(a, row)
+}
+
+// remember queues the row and makes it the known version.
+func (p *Processor) remember(a *arrival, row stream.MentionRow) {
+	p.identities.seen[a.key] = identity{position: a.position, published: row.Item.PublishedAt, version: row.Item.EditedAt}
+	if n, unflushed := p.pending[a.key]; unflushed {
+		p.rows.Mentions[n] = row
+		return
+	}
+	p.pending[a.key] = len(p.rows.Mentions)
+	p.rows.Mentions = append(p.rows.Mentions, row)
+}
+
+// isTurn reports whether the mention is part of a conversation: reposts and spam are not, nor is what the brand says to nobody.
+func isTurn(m *stream.Mention) bool {
+	switch {
+	case m.Role == stream.Spam, m.Item.Kind == stream.Repost:
+		return false
+	case m.Role == stream.Own:
+		return m.Item.ParentID != "" || m.Customer != ""
+	}
+	return true
+}
+
+func threadKey(m *stream.Mention) care.Key {
+	return care.Key{Platform: m.Item.Platform, Brand: m.Brand, Thread: m.Item.Thread}
+}
+
+// turn adds a new mention to its conversation.
+func (p *Processor) turn(a *arrival) {
+	m := &a.mention
+	if !isTurn(m) {
+		return
+	}
+	key := threadKey(m)
+	t := care.Turn{
+		ItemID: m.Item.Identity(), At: m.Item.PublishedAt, Author: m.Item.Author.ID, Customer: m.Customer,
+		ParentID: m.Item.ParentID, ParentAt: m.Item.ParentAt, Own: m.Role == stream.Own,
+		Flags: m.Flags & (stream.NeedsAnswer | stream.Approved | stream.Automatic), Position: a.position,
+	}
+	changed := p.book.Apply(key, t)
+	p.turned[key] = append(p.turned[key], len(p.rows.Turns))
+	p.rows.Turns = append(p.rows.Turns, task.TurnRow{Key: key, Turn: t, Partition: p.partition.Number})
+	for i := range changed.Removed {
+		p.respond(&changed.Removed[i], -1, a.position)
+	}
+	for i := range changed.Added {
+		p.respond(&changed.Added[i], +1, a.position)
+	}
+}
+
+// respond queues what a row of responses means for the panes: a request, in the minute in which the customer began to wait.
+func (p *Processor) respond(r *care.Response, sign int64, pos stream.Position) {
+	if r.WaitingID == "" {
+		return
+	}
+	p.changes = append(p.changes, change{position: pos, response: &responseChange{
+		brand: r.Brand, platform: r.Platform, at: r.WaitingSince, sign: sign,
+		answered: r.ResponseID != "", seconds: float64(r.Waiting.Value()) / 1000,
+	}})
+}
+
+// fetchPanes loads the closed panes that the changes of the batch reopen.
+func (p *Processor) fetchPanes(ctx context.Context) error {
+	var keys []window.Key
+	for i := range p.changes {
+		c := &p.changes[i]
+		if c.response != nil {
+			keys = p.panes.MissingRequest(c.response.brand, c.response.platform, c.response.at, keys)
+			continue
+		}
+		keys = p.panes.Missing(c.add, keys)
+		if c.remove != nil {
+			keys = p.panes.Missing(c.remove, keys)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	distinct := map[window.Key]bool{}
+	for _, key := range keys {
+		distinct[key] = true
+	}
+	keys = keys[:0]
+	for key := range distinct {
+		keys = append(keys, key)
+	}
+	panes, err := p.cfg.Store.Panes(ctx, p.partition.Number, keys)
+	if err != nil {
+		return err
+	}
+	p.panes.Restore(panes)
+	for i := range panes {
+		delete(distinct, panes[i].Key)
+	}
+	for key := range distinct {
+		p.panes.Absent(key)
+	}
+	return nil
+}

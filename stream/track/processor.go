@@ -1,0 +1,272 @@
+// Package track is the second stage: it recognises duplicates and new versions, counts the panes of its partition and follows the
+// conversations. Its state is a function of its partition of otklik.mentions and lives in ClickHouse; memory caches what is live.
+package track
+
+import (
+	"context"
+	"time"
+
+	"otklik/stream"
+	"otklik/stream/care"
+	"otklik/stream/kafka"
+	"otklik/stream/task"
+	"otklik/stream/window"
+	"otklik/stream/wire"
+)
+
+// Store is where track finds what memory does not hold. All rows are deduplicated: the newest position wins.
+type Store interface {
+	task.Books
+	// EachIdentity calls fn for the mentions of the partition published since, whose first position is at most upTo.
+	EachIdentity(ctx context.Context, partition int32, since stream.Time, upTo stream.Position, fn func(*stream.Identity) error) error
+	// Mentions returns the rows with these identities that exist.
+	Mentions(ctx context.Context, keys []stream.IdentityKey) ([]stream.MentionRow, error)
+	// OpenPanes returns the panes of the partition that end after the given time.
+	OpenPanes(ctx context.Context, partition int32, endAfter stream.Time) ([]window.Pane, error)
+	// Panes returns the panes with these keys that exist.
+	Panes(ctx context.Context, partition int32, keys []window.Key) ([]window.Pane, error)
+	// EachTurn calls fn for all turns, with a position of at most upTo, of the threads that have a turn since.
+	EachTurn(ctx context.Context, partition int32, since stream.Time, upTo stream.Position, fn func(*task.TurnRow) error) error
+	// Turns returns the turns, with a position of at most upTo, of these threads.
+	Turns(ctx context.Context, partition int32, keys []care.Key, upTo stream.Position) ([]task.TurnRow, error)
+}
+
+// Outbox takes the partials for roll.
+type Outbox interface {
+	Add(key, value []byte)
+	AddTo(partition int32, key, value []byte)
+	Partitions() int
+	Send(ctx context.Context) error
+}
+
+// Observer counts what track sees.
+type Observer interface {
+	Outcomes(stage stream.Stage, platform stream.Platform, books stream.Books)
+	DeadLetter(stage stream.Stage, reason string)
+	Watermark(stage stream.Stage, p stream.Partition, watermark stream.Time)
+}
+
+// DeadLetters makes dead letters durable in their topic.
+type DeadLetters interface {
+	Send(ctx context.Context, letters []stream.DeadLetter) error
+}
+
+// Config is what all partitions of track share.
+type Config struct {
+	Window window.Config
+	Care   *care.Evaluator
+	// IdentityHorizon is how long after its publication memory remembers a mention; later repetitions are looked up. Default 48 h.
+	IdentityHorizon time.Duration
+	// ThreadHorizon is how long after its last turn memory keeps a thread. It must exceed QuietGap; default QuietGap + 24 h.
+	ThreadHorizon time.Duration
+	QuietGap      time.Duration
+	Epoch         uint16
+	Store         Store
+	Sink          task.Sink
+	Dead          DeadLetters
+	Observer      Observer
+	Now           func() time.Time // the wall clock, for idle sources only; default time.Now
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.IdentityHorizon <= 0 {
+		cfg.IdentityHorizon = 48 * time.Hour
+	}
+	if cfg.QuietGap <= 0 {
+		cfg.QuietGap = 72 * time.Hour
+	}
+	if cfg.ThreadHorizon <= cfg.QuietGap {
+		cfg.ThreadHorizon = cfg.QuietGap + 24*time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return cfg
+}
+
+// Processor is track on one partition of otklik.mentions.
+type Processor struct {
+	cfg       Config
+	partition stream.Partition
+	out       Outbox
+
+	ledger     *task.Ledger
+	identities *identities
+	panes      *window.Store
+	book       *care.Book
+	marks      map[stream.Partition]stream.Source // the highest source seen of each raw partition
+	watermark  *window.Tracker
+
+	position stream.Position // everything before it is applied
+	flushed  stream.Position
+	told     stream.Time // the watermark that roll was told last
+	toldIdle bool
+
+	batch    []arrival
+	changes  []change
+	versions map[identityKey]*stream.MentionRow // current versions fetched for the batch
+	pending  map[identityKey]int                // index in rows.Mentions of versions not yet flushed
+	turned   map[care.Key][]int                 // indexes in rows.Turns not yet flushed
+	rows     task.Rows
+	seen     map[stream.Platform]*stream.Books
+}
+
+// New returns the processor of a partition of otklik.mentions, which writes partials to out.
+func New(cfg Config, p stream.Partition, out Outbox) *Processor {
+	cfg = cfg.withDefaults()
+	return &Processor{
+		cfg: cfg, partition: p, out: out,
+		ledger: task.NewLedger(stream.StageTrack, p), identities: newIdentities(),
+		panes: window.NewStore(p.Number, cfg.Window), book: care.NewBook(cfg.Care),
+		marks: map[stream.Partition]stream.Source{}, watermark: window.NewTracker(cfg.Window),
+		pending: map[identityKey]int{}, turned: map[care.Key][]int{}, seen: map[stream.Platform]*stream.Books{},
+	}
+}
+
+// Restore loads the live state as of the restart point.
+func (p *Processor) Restore(ctx context.Context) (int64, error) {
+	progress, ok, err := p.cfg.Store.Progress(ctx, stream.StageTrack, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := p.cfg.Store.LedgerRows(ctx, stream.StageTrack, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	p.ledger.Restore(rows)
+	next := task.Start(progress, ok, p.cfg.Epoch)
+	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
+	p.flushed = p.position
+	now := p.cfg.Now()
+	for _, mark := range progress.Sources {
+		p.marks[mark.Partition] = mark.Source
+		p.watermark.Observe(mark.Partition, mark.EventTime, now)
+	}
+	p.watermark.Restore(progress.Watermark)
+	watermark := p.watermark.Watermark()
+	p.panes.Advance(watermark, p.position)
+
+	// Panes beyond the restart point come along with their position: they skip what they cover.
+	panes, err := p.cfg.Store.OpenPanes(ctx, p.partition.Number, watermark)
+	if err != nil {
+		return 0, err
+	}
+	p.panes.Restore(panes)
+	p.identities.oldest = p.horizon(watermark, p.cfg.IdentityHorizon).Truncate(stream.Hour)
+	err = p.cfg.Store.EachIdentity(ctx, p.partition.Number, p.identities.oldest, p.position, func(id *stream.Identity) error {
+		p.identities.seen[p.identities.key(id.Platform, id.ItemID, id.Brand)] =
+			identity{position: id.Position, published: id.PublishedAt, version: id.Version}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	threads := map[care.Key][]care.Turn{}
+	err = p.cfg.Store.EachTurn(ctx, p.partition.Number, p.horizon(watermark, p.cfg.ThreadHorizon), p.position, func(t *task.TurnRow) error {
+		threads[t.Key] = append(threads[t.Key], t.Turn)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for key, turns := range threads {
+		p.book.Restore(key, turns)
+	}
+	return next, nil
+}
+
+// horizon returns the event time before which memory forgets, 0 while the watermark is unknown.
+func (p *Processor) horizon(watermark stream.Time, d time.Duration) stream.Time {
+	if watermark == 0 {
+		return 0
+	}
+	return watermark - stream.Time(d.Milliseconds())
+}
+
+// Process applies a batch: what it needs from ClickHouse is fetched first, with one query per kind.
+func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
+	p.parse(batch.Records)
+	if err := p.fetchIdentities(ctx); err != nil {
+		return err
+	}
+	if err := p.fetchThreads(ctx); err != nil {
+		return err
+	}
+	for i := range p.batch {
+		p.apply(&p.batch[i])
+	}
+	if err := p.fetchPanes(ctx); err != nil {
+		return err
+	}
+	for i := range p.changes {
+		p.changes[i].apply(p.panes)
+	}
+	clear(p.changes)
+	p.changes = p.changes[:0]
+	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
+	if batch.Gap > 0 && len(batch.Records) > 0 {
+		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
+	}
+	p.watermark.Tick(p.cfg.Now())
+	for platform, books := range p.seen {
+		p.cfg.Observer.Outcomes(stream.StageTrack, platform, *books)
+		delete(p.seen, platform)
+	}
+	return nil
+}
+
+// Flush makes everything applied so far durable: partials first, then the rows that count, the rows that remember, and the
+// restart point.
+func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
+	watermark := p.watermark.Watermark()
+	p.panes.Advance(watermark, p.position)
+	panes := p.panes.Flush()
+	idle := p.watermark.Idle()
+	p.rows.Ledger = p.ledger.Flush()
+	if p.position == p.flushed && len(panes) == 0 && watermark == p.told && idle == p.toldIdle {
+		return p.position, nil
+	}
+	p.rows.Panes = panes
+	p.rows.Responses, p.rows.Cases = p.book.Flush()
+	for i := range panes {
+		if panes[i].Grain == window.Minute && panes[i].Product == "" {
+			p.out.Add([]byte(panes[i].Brand), wire.AppendPane(nil, &panes[i]))
+		}
+	}
+	if watermark != 0 {
+		mark := wire.AppendWatermark(nil, &wire.Watermark{Partition: p.partition.Number, Time: watermark, Idle: idle, Position: p.position})
+		for n := range p.out.Partitions() {
+			p.out.AddTo(int32(n), nil, mark)
+		}
+	}
+	if err := p.out.Send(ctx); err != nil {
+		return 0, err
+	}
+	if len(p.rows.DeadLetters) > 0 {
+		if err := p.cfg.Dead.Send(ctx, p.rows.DeadLetters); err != nil {
+			return 0, err
+		}
+	}
+	p.rows.Progress = append(p.rows.Progress, p.progress(watermark))
+	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {
+		return 0, err
+	}
+	p.rows.Reset()
+	clear(p.pending)
+	clear(p.turned)
+	p.flushed, p.told, p.toldIdle = p.position, watermark, idle
+	p.cfg.Observer.Watermark(stream.StageTrack, p.partition, watermark)
+
+	p.panes.Evict()
+	p.book.Evict(p.horizon(watermark, p.cfg.ThreadHorizon))
+	p.identities.forget(p.horizon(watermark, p.cfg.IdentityHorizon))
+	return p.position, nil
+}
+
+func (p *Processor) progress(watermark stream.Time) stream.Progress {
+	row := stream.Progress{Stage: stream.StageTrack, Partition: p.partition, Position: p.position, Watermark: watermark}
+	for _, mark := range p.watermark.Marks() {
+		row.Sources = append(row.Sources, stream.SourceMark{Source: p.marks[mark.Partition], EventTime: mark.Time})
+	}
+	return row
+}
