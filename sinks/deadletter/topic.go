@@ -32,6 +32,8 @@ type Topic struct {
 	Producer   Producer
 	Name       string
 	Partitions int
+	// OnSent is told about every letter that became durable; may be nil.
+	OnSent func(*stream.DeadLetter)
 }
 
 // Send appends the letters and returns when they are durable. A letter may be appended again after a crash: source and index
@@ -46,6 +48,11 @@ func (t *Topic) Send(ctx context.Context, letters []stream.DeadLetter) error {
 	for n, messages := range byPartition {
 		if err := t.Producer.Produce(ctx, stream.Partition{Topic: t.Name, Number: n}, messages); err != nil {
 			return err
+		}
+	}
+	if t.OnSent != nil {
+		for i := range letters {
+			t.OnSent(&letters[i])
 		}
 	}
 	return nil

@@ -29,12 +29,6 @@ type DeadLetters interface {
 	Send(ctx context.Context, letters []stream.DeadLetter) error
 }
 
-// Observer counts what ingest sees.
-type Observer interface {
-	Outcomes(stage stream.Stage, platform stream.Platform, books stream.Books)
-	DeadLetter(stage stream.Stage, reason string)
-}
-
 // Config is what all partitions of ingest share.
 type Config struct {
 	Matcher    *brand.Matcher
@@ -47,7 +41,6 @@ type Config struct {
 	Sink      task.Sink
 	Books     task.Books
 	Dead      DeadLetters
-	Observer  Observer
 }
 
 // Processor is ingest on one raw partition.
@@ -60,6 +53,7 @@ type Processor struct {
 	labels    sentiment.Scratch
 	model     string
 	out       Outbox
+	observer  task.Observer
 
 	ledger   *task.Ledger
 	position stream.Position
@@ -72,7 +66,7 @@ type Processor struct {
 }
 
 // New returns the processor of a partition of the platform's firehose topic, which writes mentions to out.
-func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox) (*Processor, error) {
+func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox, observer task.Observer) (*Processor, error) {
 	decoder, err := firehose.New(platform)
 	if err != nil {
 		return nil, fmt.Errorf("ingest %s: %w", p, err)
@@ -81,7 +75,7 @@ func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox) (
 		cfg.MaxFuture = 5 * time.Minute
 	}
 	return &Processor{
-		cfg: cfg, partition: p, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), out: out,
+		cfg: cfg, partition: p, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), out: out, observer: observer,
 		ledger: task.NewLedger(stream.StageIngest, p),
 	}, nil
 }
@@ -114,7 +108,7 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 		return err
 	}
 	if len(batch.Records) > 0 {
-		p.cfg.Observer.Outcomes(stream.StageIngest, p.platform, p.seen)
+		p.observer.Batch(&p.seen)
 	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	if batch.Gap > 0 && len(batch.Records) > 0 {
@@ -135,7 +129,6 @@ func (p *Processor) record(rec *stream.Record) {
 		p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
 			Stage: stream.StageIngest, Source: src, Reason: reason, Detail: detail, At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
 		})
-		p.cfg.Observer.DeadLetter(stream.StageIngest, reason)
 		src.Index++
 	}
 	var err error

@@ -20,12 +20,6 @@ type Store interface {
 	MinutePanes(ctx context.Context, brands []string, from, to stream.Time) ([]window.Pane, error)
 }
 
-// Observer counts what roll sees.
-type Observer interface {
-	DeadLetter(stage stream.Stage, reason string)
-	Watermark(stage stream.Stage, p stream.Partition, watermark stream.Time)
-}
-
 // DeadLetters makes dead letters durable in their topic.
 type DeadLetters interface {
 	Send(ctx context.Context, letters []stream.DeadLetter) error
@@ -33,19 +27,19 @@ type DeadLetters interface {
 
 // Config is what all partitions of roll share.
 type Config struct {
-	Window   window.Config
-	Epoch    uint16
-	Store    Store
-	Sink     task.Sink
-	Dead     DeadLetters
-	Observer Observer
-	Now      func() time.Time // the wall clock, for idle partitions only; default time.Now
+	Window window.Config
+	Epoch  uint16
+	Store  Store
+	Sink   task.Sink
+	Dead   DeadLetters
+	Now    func() time.Time // the wall clock, for idle partitions only; default time.Now
 }
 
 // Processor is roll on one partition of otklik.panes: the brands whose keys hash to it.
 type Processor struct {
 	cfg       Config
 	partition stream.Partition
+	observer  task.Observer
 
 	ledger    *task.Ledger
 	brands    map[string]*window.Rolling
@@ -58,7 +52,7 @@ type Processor struct {
 }
 
 // New returns the processor of a partition of otklik.panes.
-func New(cfg Config, p stream.Partition) *Processor {
+func New(cfg Config, p stream.Partition, observer task.Observer) *Processor {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -66,7 +60,7 @@ func New(cfg Config, p stream.Partition) *Processor {
 	whole := cfg.Window
 	whole.MaxDisorder = 0
 	return &Processor{
-		cfg: cfg, partition: p, ledger: task.NewLedger(stream.StageRoll, p),
+		cfg: cfg, partition: p, observer: observer, ledger: task.NewLedger(stream.StageRoll, p),
 		brands: map[string]*window.Rolling{}, watermark: window.NewTracker(whole), positions: map[int32]stream.Position{},
 	}
 }
@@ -101,28 +95,31 @@ type partial struct {
 // Process applies the partials of a batch.
 func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	var panes []partial
+	var seen stream.Books
 	for i := range batch.Records {
 		rec := &batch.Records[i]
 		pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
-		books := p.ledger.At(rec.Timestamp, pos)
-		books.Records++
-		books.Read++
+		books := stream.Books{Records: 1, Read: 1}
 		msg, err := wire.ParsePartial(rec.Value)
 		if err != nil {
-			books.DeadLetters++
+			books.DeadLetters = 1
 			p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
 				Stage: stream.StageRoll, Source: stream.Source{Partition: rec.Partition, Offset: rec.Offset},
 				Reason: "bad_partial", Detail: err.Error(), At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
 			})
-			p.cfg.Observer.DeadLetter(stream.StageRoll, "bad_partial")
-			continue
+		} else {
+			books.Other = 1
+			if msg.Pane != nil {
+				panes = append(panes, partial{pane: msg.Pane, position: pos})
+			} else {
+				p.mark(msg.Watermark)
+			}
 		}
-		books.Other++
-		if msg.Pane != nil {
-			panes = append(panes, partial{pane: msg.Pane, position: pos})
-			continue
-		}
-		p.mark(msg.Watermark)
+		p.ledger.At(rec.Timestamp, pos).Add(&books)
+		seen.Add(&books)
+	}
+	if len(batch.Records) > 0 {
+		p.observer.Batch(&seen)
 	}
 	if err := p.load(ctx, panes); err != nil {
 		return err
@@ -225,6 +222,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	}
 	p.rows.Reset()
 	p.flushed = p.position
-	p.cfg.Observer.Watermark(stream.StageRoll, p.partition, watermark)
+	p.observer.Watermark(watermark, false)
+	p.observer.State("brands", len(p.brands))
 	return p.position, nil
 }

@@ -44,13 +44,15 @@ type Log interface {
 	Read(ctx context.Context, p stream.Partition, from int64, cfg kafka.ReaderConfig, out func(context.Context, kafka.Batch) error) error
 }
 
-// Observer is told what a task does; the implementation counts it.
+// Observer is told what a task and its processor do; the implementation counts it for one partition.
 type Observer interface {
-	Restored(stage stream.Stage, p stream.Partition, took time.Duration)
-	Lag(stage stream.Stage, p stream.Partition, records int64)
-	Flushed(stage stream.Stage, p stream.Partition, took time.Duration)
-	Gap(stage stream.Stage, p stream.Partition, records int64)
-	Revoked(stage stream.Stage, p stream.Partition)
+	Restored(took time.Duration)
+	Batch(books *stream.Books) // what became of one batch
+	Lag(records int64)
+	Watermark(mark stream.Time, idle bool)
+	State(kind string, entries int) // in memory, by kind: panes, threads, identities
+	Flushed(took time.Duration, err error)
+	Close() // the partition belongs to somebody else from now on
 }
 
 // Config paces a task.
@@ -99,9 +101,9 @@ var errDone = errors.New("task is done")
 func Run(ctx context.Context, a kafka.Assignment, log Log, proc Processor, cfg Config) error {
 	cfg = cfg.withDefaults()
 	t := &task{cfg: cfg, assignment: a, log: log, proc: proc}
+	defer cfg.Observer.Close()
 	err := t.run(ctx)
 	if ctx.Err() != nil {
-		cfg.Observer.Revoked(cfg.Stage, a.Partition)
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.Cause(ctx)) {
 			cfg.Logger.Info("partition left without a last flush", "stage", cfg.Stage, "partition", a.Partition.String(), "error", err)
 		}
@@ -133,7 +135,7 @@ func (t *task) run(ctx context.Context) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	t.next = next
-	t.cfg.Observer.Restored(t.cfg.Stage, t.assignment.Partition, time.Since(start))
+	t.cfg.Observer.Restored(time.Since(start))
 	if t.assignment.Committed < 0 && next >= 0 {
 		t.commit(next) // for the lag tools
 	}
@@ -202,7 +204,6 @@ func (t *task) reached() bool { return t.cfg.Bounded && t.next >= t.cfg.Until }
 
 func (t *task) process(ctx context.Context, batch kafka.Batch) error {
 	if batch.Gap > 0 {
-		t.cfg.Observer.Gap(t.cfg.Stage, t.assignment.Partition, batch.Gap)
 		t.cfg.Logger.Error("records were removed by retention before they were read: raise the topic's retention or add processes",
 			"stage", t.cfg.Stage, "partition", t.assignment.Partition.String(), "records", batch.Gap)
 	}
@@ -229,13 +230,14 @@ func (t *task) process(ctx context.Context, batch kafka.Batch) error {
 	if len(batch.Records) == 0 {
 		t.unflushed++ // a tick may have moved a watermark: it counts as something to flush
 	}
-	t.cfg.Observer.Lag(t.cfg.Stage, t.assignment.Partition, max(0, batch.End-t.next))
+	t.cfg.Observer.Lag(max(0, batch.End-t.next))
 	return nil
 }
 
 func (t *task) flush(ctx context.Context) error {
 	start := time.Now()
 	position, err := t.proc.Flush(ctx)
+	t.cfg.Observer.Flushed(time.Since(start), err)
 	if err != nil {
 		t.torn = true
 		return fmt.Errorf("flush: %w", err)
@@ -243,7 +245,6 @@ func (t *task) flush(ctx context.Context) error {
 	t.commit(max(position.Next(), 0))
 	t.unflushed = 0
 	t.lastFlush = time.Now()
-	t.cfg.Observer.Flushed(t.cfg.Stage, t.assignment.Partition, time.Since(start))
 	return nil
 }
 

@@ -60,15 +60,13 @@ func (p *Processor) parse(records []stream.Record) {
 		a := &p.batch[len(p.batch)-1]
 		if err := wire.ParseMention(rec.Value, &a.mention); err != nil {
 			p.batch = p.batch[:len(p.batch)-1]
-			books := p.ledger.At(rec.Timestamp, pos)
-			books.Records++
-			books.Read++
-			books.DeadLetters++
+			lost := stream.Books{Records: 1, Read: 1, DeadLetters: 1}
+			p.ledger.At(rec.Timestamp, pos).Add(&lost)
+			p.seen.Add(&lost)
 			p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
 				Stage: stream.StageTrack, Source: stream.Source{Partition: rec.Partition, Offset: rec.Offset},
 				Reason: "bad_mention", Detail: err.Error(), At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
 			})
-			p.cfg.Observer.DeadLetter(stream.StageTrack, "bad_mention")
 			continue
 		}
 		a.key = p.identities.key(a.mention.Item.Platform, a.mention.Item.Identity(), a.mention.Brand)
@@ -171,12 +169,7 @@ func (p *Processor) apply(a *arrival) {
 	b.Records = 1
 	defer func() {
 		p.ledger.At(a.received, a.position).Add(&b)
-		seen := p.seen[m.Item.Platform]
-		if seen == nil {
-			seen = &stream.Books{}
-			p.seen[m.Item.Platform] = seen
-		}
-		seen.Add(&b)
+		p.seen.Add(&b)
 	}()
 	src := m.Source
 	if mark, ok := p.marks[src.Partition]; ok && !mark.Before(src) {

@@ -39,13 +39,6 @@ type Outbox interface {
 	Send(ctx context.Context) error
 }
 
-// Observer counts what track sees.
-type Observer interface {
-	Outcomes(stage stream.Stage, platform stream.Platform, books stream.Books)
-	DeadLetter(stage stream.Stage, reason string)
-	Watermark(stage stream.Stage, p stream.Partition, watermark stream.Time)
-}
-
 // DeadLetters makes dead letters durable in their topic.
 type DeadLetters interface {
 	Send(ctx context.Context, letters []stream.DeadLetter) error
@@ -89,6 +82,7 @@ type Processor struct {
 	cfg       Config
 	partition stream.Partition
 	out       Outbox
+	observer  task.Observer
 
 	ledger     *task.Ledger
 	identities *identities
@@ -112,14 +106,14 @@ type Processor struct {
 }
 
 // New returns the processor of a partition of otklik.mentions, which writes partials to out.
-func New(cfg Config, p stream.Partition, out Outbox) *Processor {
+func New(cfg Config, p stream.Partition, out Outbox, observer task.Observer) *Processor {
 	cfg = cfg.withDefaults()
 	return &Processor{
-		cfg: cfg, partition: p, out: out,
+		cfg: cfg, partition: p, out: out, observer: observer,
 		ledger: task.NewLedger(stream.StageTrack, p), identities: newIdentities(),
 		panes: window.NewStore(p.Number, cfg.Window), book: care.NewBook(cfg.Care),
 		marks: map[stream.Partition]stream.Source{}, watermark: window.NewTracker(cfg.Window),
-		pending: map[identityKey]int{}, turned: map[care.Key][]int{}, seen: map[stream.Platform]*stream.Books{},
+		pending: map[identityKey]int{}, turned: map[care.Key][]int{},
 	}
 }
 
@@ -185,6 +179,7 @@ func (p *Processor) horizon(watermark stream.Time, d time.Duration) stream.Time 
 
 // Process applies a batch: what it needs from ClickHouse is fetched first, with one query per kind.
 func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
+	p.seen = stream.Books{}
 	p.parse(batch.Records)
 	if err := p.fetchIdentities(ctx); err != nil {
 		return err
@@ -208,9 +203,8 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
 	}
 	p.watermark.Tick(p.cfg.Now())
-	for platform, books := range p.seen {
-		p.cfg.Observer.Outcomes(stream.StageTrack, platform, *books)
-		delete(p.seen, platform)
+	if len(batch.Records) > 0 {
+		p.observer.Batch(&p.seen)
 	}
 	return nil
 }
@@ -255,11 +249,14 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	clear(p.pending)
 	clear(p.turned)
 	p.flushed, p.told, p.toldIdle = p.position, watermark, idle
-	p.cfg.Observer.Watermark(stream.StageTrack, p.partition, watermark)
+	p.observer.Watermark(watermark, idle)
 
 	p.panes.Evict()
 	p.book.Evict(p.horizon(watermark, p.cfg.ThreadHorizon))
 	p.identities.forget(p.horizon(watermark, p.cfg.IdentityHorizon))
+	p.observer.State("threads", p.book.Len())
+	p.observer.State("panes", p.panes.Len())
+	p.observer.State("identities", len(p.identities.seen))
 	return p.position, nil
 }
 
