@@ -1,0 +1,16 @@
+-- How long rows and texts are kept. Applied after the migrations whenever the periods of the configuration change. The
+-- clock starts when Otklik stores a row, not at the event: an old firehose that is replayed is kept as long as a new one.
+
+{{range $t := .FigureTables}}ALTER TABLE {{local $t}}{{$.OnCluster}} MODIFY TTL written_at + INTERVAL {{$.FigureDays}} DAY DELETE;
+
+{{end}}ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN text TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN author_name TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN author_handle TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN url TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN key TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN payload TTL written_at + INTERVAL {{.TextDays}} DAY;
