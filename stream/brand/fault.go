@@ -36,15 +36,16 @@ func Faults(err error) []*Fault {
 	var list []*Fault
 	var collect func(error)
 	collect = func(err error) {
-		var f *Fault
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			for _, e := range joined.Unwrap() {
-				collect(e)
+		// The tree is walked by hand: errors.As would stop at the first fault.
+		switch e := err.(type) { //nolint:errorlint // see above
+		case *Fault:
+			list = append(list, e)
+		case interface{ Unwrap() []error }:
+			for _, inner := range e.Unwrap() {
+				collect(inner)
 			}
-		} else if errors.As(err, &f) {
-			list = append(list, f)
-		} else if inner := errors.Unwrap(err); inner != nil {
-			collect(inner)
+		case interface{ Unwrap() error }:
+			collect(e.Unwrap())
 		}
 	}
 	if err != nil {
