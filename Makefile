@@ -1,0 +1,51 @@
+# Everything that a newcomer or the CI needs. `make demo` and `make test` work in a fresh clone.
+GO      ?= go
+TOOL    := $(GO) tool -modfile=deploy/tools/go.mod
+PKGS    ?= ./...
+ARGS    ?=
+JAVA    := $(shell command -v java 2>/dev/null)
+CC_HERE := $(shell command -v $$($(GO) env CC) 2>/dev/null)
+
+.PHONY: all demo test build setup setup-kafka lint format generate bench clean
+all: build
+
+demo: build ## run the whole engine on a simulated day (ARGS="--once" ends by itself); needs no Java
+	bin/otklik demo $(ARGS)
+
+test: setup setup-kafka ## all tests, with the real ClickHouse and the real Kafka required
+ifeq ($(CC_HERE),)
+	@echo "make test: no C compiler (go env CC) was found; the tests run without the race detector. Install gcc to have it." >&2
+	OTKLIK_INTEGRATION=required CGO_ENABLED=0 $(TOOL) gotestsum --format pkgname -- -shuffle=on -timeout=18m $(PKGS)
+else
+	OTKLIK_INTEGRATION=required CGO_ENABLED=1 $(TOOL) gotestsum --format pkgname -- -race -shuffle=on -timeout=18m $(PKGS)
+endif
+
+build: setup ## bin/otklik
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/otklik ./cmd/otklik
+
+setup: deploy/embedded/node_modules/.package-lock.json ## the ClickHouse library, only when its lock file has changed
+
+deploy/embedded/node_modules/.package-lock.json: deploy/embedded/package-lock.json
+	npm ci --prefix deploy/embedded --no-audit --no-fund
+	@touch $@
+
+setup-kafka: ## the jars of a real Kafka, for the tests
+ifeq ($(JAVA),)
+	$(error the tests run a real Kafka and need Java 17 or newer on the PATH; `make demo` does not)
+endif
+	deploy/kafka/setup.sh
+
+lint: ## formatting, go vet and every linter of .golangci.yml; the first run builds them (minutes)
+	$(TOOL) golangci-lint run $(PKGS)
+
+format: ## gofumpt and import order
+	$(TOOL) golangci-lint fmt $(PKGS)
+
+generate: ## regenerate what is generated; a test says when that is needed
+	$(GO) generate $(PKGS)
+
+bench: build ## the speed figures of the README, on this machine
+	bin/otklik bench $(ARGS)
+
+clean: ## what make has built; data folders stay
+	rm -rf bin
