@@ -1,0 +1,83 @@
+package embedded
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// configXML renders the server's configuration for a small machine:
+// https://clickhouse.com/docs/operations/server-configuration-parameters/settings.
+func configXML(cfg ClickHouseConfig) string {
+	const mergesPerThread = 2 // background_merges_mutations_concurrency_ratio
+	slots := cfg.BackgroundThreads * mergesPerThread
+	var b strings.Builder
+	element := func(name string, value any) {
+		fmt.Fprintf(&b, "<%s>%s</%[1]s>\n", name, escapeXML(fmt.Sprint(value)))
+	}
+	b.WriteString("<clickhouse>\n")
+	element("path", filepath.Join(cfg.Dir, "store")+"/")
+	element("tmp_path", filepath.Join(cfg.Dir, "store", "tmp")+"/")
+	element("user_files_path", filepath.Join(cfg.Dir, "store", "user_files")+"/")
+	element("format_schema_path", filepath.Join(cfg.Dir, "store", "format_schemas")+"/")
+	element("listen_host", loopback)
+	element("http_port", cfg.HTTPPort)
+	element("tcp_port", cfg.NativePort)
+	element("users_config", filepath.Join(cfg.Dir, "users.xml"))
+	element("timezone", "UTC")
+	element("log-level", cfg.LogLevel) // clickhouse-local reads this one, clickhouse-server that of the logger
+	b.WriteString("<logger>\n")
+	element("level", cfg.LogLevel)
+	element("log", cfg.LogFile)
+	element("size", "10M")
+	element("count", 2)
+	element("console", false) // else it logs to the pseudo-terminal as well
+	b.WriteString("</logger>\n")
+
+	element("max_server_memory_usage", cfg.MaxMemory)
+	element("mark_cache_size", 64<<20)
+	element("index_mark_cache_size", 8<<20)
+	element("uncompressed_cache_size", 0)
+	element("compiled_expression_cache_size", 32<<20)
+	element("max_connections", 256)
+	element("max_thread_pool_size", 1000)
+	element("max_io_thread_pool_size", 16)
+
+	element("background_pool_size", cfg.BackgroundThreads)
+	element("background_merges_mutations_concurrency_ratio", mergesPerThread)
+	element("background_move_pool_size", 1)
+	element("background_fetches_pool_size", 1)
+	element("background_common_pool_size", 2)
+	element("background_buffer_flush_schedule_pool_size", 1)
+	element("background_schedule_pool_size", 8)
+	element("background_message_broker_schedule_pool_size", 2)
+	element("background_distributed_schedule_pool_size", 1)
+	element("tables_loader_foreground_pool_size", 2)
+	element("tables_loader_background_pool_size", 2)
+	// These defaults assume a pool of 32 slots, and a table whose values exceed the pool is refused.
+	b.WriteString("<merge_tree>\n")
+	element("number_of_free_entries_in_pool_to_lower_max_size_of_merge", max(1, slots/2))
+	element("number_of_free_entries_in_pool_to_execute_mutation", max(1, slots/2))
+	element("number_of_free_entries_in_pool_to_execute_optimize_entire_partition", max(1, slots/2))
+	b.WriteString("</merge_tree>\n")
+
+	// A system log is on as soon as it is mentioned; the others stay off.
+	if cfg.QueryLogDays > 0 {
+		fmt.Fprintf(&b, "<query_log><database>system</database><table>query_log</table>"+
+			"<engine>ENGINE = MergeTree PARTITION BY toYYYYMM(event_date) ORDER BY (event_date, event_time) "+
+			"TTL event_date + INTERVAL %d DAY DELETE</engine><flush_interval_milliseconds>7500</flush_interval_milliseconds></query_log>\n",
+			cfg.QueryLogDays)
+	}
+	if cfg.Binary != "" {
+		// The server proper has these on by default.
+		for _, name := range []string{
+			"asynchronous_insert_log", "asynchronous_metric_log", "backup_log", "blob_storage_log", "crash_log", "error_log",
+			"latency_log", "metric_log", "opentelemetry_span_log", "part_log", "processors_profile_log", "query_metric_log",
+			"query_thread_log", "query_views_log", "s3queue_log", "session_log", "text_log", "trace_log",
+		} {
+			fmt.Fprintf(&b, "<%s remove=\"1\"/>\n", name)
+		}
+	}
+	b.WriteString("</clickhouse>\n")
+	return b.String()
+}
