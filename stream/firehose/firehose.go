@@ -1,0 +1,275 @@
+// Package firehose turns the raw JSON of social platforms into items.
+//
+// A record is scanned once (is it exactly one JSON value, and not nested absurdly deep?) and then walked once per object
+// level; what no field needs is skipped without being decoded. Whatever a platform delivers ends in one of three ways:
+// items of the kinds that the engine knows, an item of kind Notice or Other that says what it was, or a *Malformed with
+// a reason. Nothing panics, and nothing is dropped unseen.
+//
+// # What the kinds mean
+//
+//   - Post, Comment, Repost: a public item in its first version. A comment answers or stands below another item.
+//   - Edit: a later version of one of them, whether an event said so or the object carries a time of its last edit
+//     (EditedAt). It has the identity and the PublishedAt of the first version, so an edit of an item that was never
+//     delivered counts as that item. A platform that says "edited" without saying when gives a Post or Comment.
+//   - Delete: the platform says that the item ID is gone, hidden or emptied. PublishedAt is the time of the notice.
+//   - Reaction: ParentID is the item reacted to, Note the reaction; a withdrawn one has the Note "remove …".
+//   - Membership: Author joined (+1) or left (-1) Wall. Statistics: counters of the item or community ID.
+//   - Message: not public. Notice: the platform's talk with its client. Other: everything else, Note is its name.
+//
+// Every content item (Post, Comment, Repost, Edit) has an ID and a PublishedAt. Where a payload has no time of its own
+// (a join, a reaction of VK, a reading of counters, a delete of Mastodon) the time of arrival stands in.
+//
+// # Text
+//
+// Text is plain: mark-up and entities resolved as each platform writes them, invalid UTF-8 and lone surrogates replaced
+// by U+FFFD, NUL removed, cut at MaxText bytes. A repost's text is the original's whole text, below the reposter's own
+// words where there are any.
+package firehose
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"otklik/stream"
+)
+
+// MaxRecord is the largest record that is decoded, in bytes; a larger one is Malformed with the reason too_large.
+const MaxRecord = 64 << 20
+
+// Malformed says why a record, or one element of it, could not become an item. It is permanent: the same bytes fail in
+// the same way, so the record belongs into the dead letters.
+type Malformed struct {
+	// Reason is the class, in snake_case: empty, too_large, malformed_json, trailing_data, too_deep, unknown_shape,
+	// error_response, no_id, no_time, bad_time.
+	Reason string
+	// Detail says what exactly, for a person.
+	Detail string
+}
+
+// Error returns "reason: detail".
+func (m *Malformed) Error() string { return m.Reason + ": " + m.Detail }
+
+// Faults lists what is wrong with a record: every *Malformed in an error of Decode, in the order of the elements. It is
+// nil for nil.
+func Faults(err error) []*Malformed {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Malformed
+		for _, e := range joined.Unwrap() {
+			all = append(all, Faults(e)...)
+		}
+		return all
+	}
+	var m *Malformed
+	if errors.As(err, &m) {
+		return []*Malformed{m}
+	}
+	return nil
+}
+
+// Decoder decodes the records of one platform. It is not safe for concurrent use, because it reuses its scratch space;
+// decoders are cheap, take one per goroutine.
+type Decoder struct {
+	platform stream.Platform
+	decode   func(d *Decoder, record value)
+
+	// The state of one call of Decode.
+	arrived stream.Time
+	items   []stream.Item
+	faults  []error
+
+	buf      []byte           // scratch of text
+	includes twitterIncludes  // of a Twitter v2 response
+	profiles map[string]value // of a VK response, by id
+}
+
+// New returns a decoder for the platform; an unknown platform is an error that names the known ones.
+func New(p stream.Platform) (*Decoder, error) {
+	decode, ok := decoders[p]
+	if !ok {
+		return nil, fmt.Errorf("firehose: no decoder for platform %q; use one of %v", p, stream.Platforms)
+	}
+	return &Decoder{platform: p, decode: decode}, nil
+}
+
+var decoders = map[stream.Platform]func(*Decoder, value){
+	stream.Twitter:     (*Decoder).twitter,
+	stream.VK:          (*Decoder).vk,
+	stream.Facebook:    (*Decoder).facebook,
+	stream.YouTube:     (*Decoder).youtube,
+	stream.Telegram:    (*Decoder).telegram,
+	stream.Bluesky:     (*Decoder).bluesky,
+	stream.Mastodon:    (*Decoder).mastodon,
+	stream.Reddit:      (*Decoder).reddit,
+	stream.LiveJournal: (*Decoder).livejournal,
+	stream.Generic:     (*Decoder).generic,
+}
+
+// bom is the byte order mark that some exporters put before UTF-8.
+var bom = []byte("\xef\xbb\xbf")
+
+// Decode appends the items of one raw record to dst and returns it. arrived is the record timestamp; it is used only
+// where a payload has no time of its own. Neither dst's items nor the error alias raw.
+//
+// A record that is valid but holds nothing of interest yields an item of kind Notice or Other. A record that is broken
+// as a whole adds nothing to dst, and the error is a *Malformed. Of a record with several elements the good ones are
+// added, and the error joins one *Malformed per broken element (a single one is returned as it is); Faults lists them.
+func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]stream.Item, error) {
+	raw = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(raw), bom))
+	if len(raw) == 0 {
+		return dst, &Malformed{Reason: "empty", Detail: "the record holds nothing but white space"}
+	}
+	if len(raw) > MaxRecord {
+		return dst, &Malformed{Reason: "too_large", Detail: fmt.Sprintf("the record has %d bytes, the limit is %d", len(raw), MaxRecord)}
+	}
+	// The values below are views on raw that live for this call; whatever an item keeps is copied.
+	view := unsafe.String(unsafe.SliceData(raw), len(raw))
+	d.arrived, d.items, d.faults = arrived, dst, d.faults[:0]
+	before := len(dst)
+	switch {
+	case d.platform == stream.Mastodon && eventStream(view):
+		d.mastodonEventStream(view)
+	default:
+		record, fault := scan(view, 0)
+		if fault != nil {
+			d.items = nil
+			return dst, fault
+		}
+		d.decode(d, record)
+	}
+	d.includes.reset()
+	clear(d.profiles)
+	dst, d.items = d.items, nil
+	if len(dst) == before && len(d.faults) == 0 {
+		return dst, &Malformed{Reason: "unknown_shape", Detail: fmt.Sprintf("no object of %s in it: %s", d.platform, glimpse(view))}
+	}
+	switch len(d.faults) {
+	case 0:
+		return dst, nil
+	case 1:
+		return dst, d.faults[0]
+	}
+	return dst, errors.Join(d.faults...)
+}
+
+// glimpse returns the beginning of a payload for a message, cleaned.
+func glimpse(s string) string {
+	const width = 60
+	if len(s) > width {
+		return string(appendValid(nil, cut(s, width))) + "…"
+	}
+	return string(appendValid(nil, s))
+}
+
+// reject records that an element is broken.
+func (d *Decoder) reject(reason, format string, args ...any) {
+	d.faults = append(d.faults, &Malformed{Reason: reason, Detail: fmt.Sprintf(format, args...)})
+}
+
+// blank returns an item of the platform to be filled.
+func (d *Decoder) blank(kind stream.Kind) stream.Item {
+	return stream.Item{Platform: d.platform, Kind: kind}
+}
+
+// add appends an item. A content item must have an id and a time; stated is the time field as the payload has it, to
+// tell an absent time from one that cannot be read.
+func (d *Decoder) add(it *stream.Item, stated value) {
+	switch it.Kind {
+	case stream.Post, stream.Comment, stream.Repost, stream.Edit:
+		if it.ID == "" {
+			d.reject("no_id", "a %s without an id of at most %d bytes", it.Kind, maxID)
+			return
+		}
+		if it.PublishedAt == 0 {
+			if stated.stated() {
+				d.reject("bad_time", "%s %s: the time %s is none that the platform uses", it.Kind, it.ID, glimpse(string(stated)))
+			} else {
+				d.reject("no_time", "%s %s says nowhere when it was published", it.Kind, it.ID)
+			}
+			return
+		}
+	case stream.Delete:
+		if it.ID == "" {
+			d.reject("no_id", "a delete notice that does not name what is gone")
+			return
+		}
+		fallthrough
+	default:
+		if it.PublishedAt == 0 {
+			it.PublishedAt = d.arrived
+		}
+	}
+	if it.Thread == "" && it.ID != "" {
+		it.Thread = string(d.platform) + ":" + it.ID
+	}
+	d.items = append(d.items, *it)
+}
+
+// note adds an item of kind Notice or Other that says what a payload was about.
+func (d *Decoder) note(kind stream.Kind, what string) {
+	it := d.blank(kind)
+	it.Note = cut(what, maxName)
+	d.add(&it, "")
+}
+
+// errorResponse rejects the answer of an API that is an error instead of data.
+func (d *Decoder) errorResponse(detail value) {
+	d.reject("error_response", "the platform answered with an error instead of data: %s", glimpse(string(detail)))
+}
+
+// edited makes an item a later version when it was edited after it was published.
+func edited(it *stream.Item, at stream.Time) {
+	if at <= it.PublishedAt {
+		return
+	}
+	it.EditedAt = at
+	switch it.Kind {
+	case stream.Post, stream.Comment, stream.Repost:
+		it.Kind = stream.Edit
+	}
+}
+
+// mention notes an account that the text names.
+func mention(it *stream.Item, a stream.Account) {
+	if len(it.Mentions) < maxMentions && (a.ID != "" || a.Name != "") {
+		it.Mentions = append(it.Mentions, a)
+	}
+}
+
+// key returns what a thread key says of an account: its id, or its handle where no id is given.
+func key(a stream.Account) string {
+	if a.ID != "" || a.Name == "" {
+		return a.ID
+	}
+	return "@" + a.Name
+}
+
+// pair makes the thread key of a platform without conversation ids: the author and the account addressed, which is the
+// one answered or, failing that, the first one that the text names, in an order that does not depend on who speaks.
+func (d *Decoder) pair(it *stream.Item, addressed stream.Account) {
+	self, other := key(it.Author), key(addressed)
+	if other == "" || other == self {
+		other = ""
+		for _, m := range it.Mentions {
+			if k := key(m); k != self {
+				other = k
+				break
+			}
+		}
+	}
+	it.Paired = true
+	switch {
+	case self == "" && other == "":
+		it.Paired = false // nobody is known: the item stands alone
+	case self == "" || other == "":
+		it.Thread = string(d.platform) + ":" + self + other
+	case self < other:
+		it.Thread = string(d.platform) + ":" + self + "~" + other
+	default:
+		it.Thread = string(d.platform) + ":" + other + "~" + self
+	}
+}

@@ -1,0 +1,207 @@
+package firehose
+
+import (
+	"otklik/stream"
+)
+
+// twitterIncludes holds the objects that a v2 response ships beside its tweets, by id, and the users also by name.
+type twitterIncludes struct {
+	users, names, tweets map[string]value
+}
+
+func (n *twitterIncludes) reset() {
+	clear(n.users)
+	clear(n.names)
+	clear(n.tweets)
+}
+
+func (n *twitterIncludes) read(v value) {
+	if !v.object() {
+		return
+	}
+	if n.users == nil {
+		n.users, n.names, n.tweets = map[string]value{}, map[string]value{}, map[string]value{}
+	}
+	for key, list := range v.members {
+		switch key {
+		case "users":
+			for user := range list.elements {
+				for key, m := range user.members {
+					switch key {
+					case "id":
+						n.users[m.inner()] = user
+					case "username":
+						n.names[m.inner()] = user
+					}
+				}
+			}
+		case "tweets":
+			for t := range list.elements {
+				n.tweets[t.get("id").inner()] = t
+			}
+		}
+	}
+}
+
+// tweetsV2 adds what a v2 response holds: one tweet (streams), several (searches), or a compliance event.
+func (d *Decoder) tweetsV2(envelope *tweet) {
+	d.includes.read(envelope.includes)
+	if envelope.data.array() {
+		n := len(d.items) + len(d.faults)
+		for element := range envelope.data.elements {
+			var t tweet
+			t.read(element)
+			d.anyV2(&t)
+		}
+		if n == len(d.items)+len(d.faults) {
+			d.note(stream.Other, "no tweets")
+		}
+		return
+	}
+	var t tweet
+	t.read(envelope.data)
+	d.anyV2(&t)
+}
+
+func (d *Decoder) anyV2(t *tweet) {
+	switch {
+	case t.noticeName == "delete":
+		d.tweetDelete(t.notice, "")
+	case t.noticeName != "" && t.id == "":
+		d.note(stream.Notice, t.noticeName)
+	case t.action.quoted():
+		d.compliance(t)
+	case t.id == "" && t.text == "":
+		d.note(stream.Other, "v2 object")
+	default:
+		d.tweetV2(t)
+	}
+}
+
+// tweetV2 adds a v2 tweet; its users and the tweets it refers to are looked up in the includes.
+func (d *Decoder) tweetV2(t *tweet) {
+	it := d.blank(stream.Post)
+	it.ID = t.id.id()
+	it.PublishedAt = tweetTime(it.ID, t.createdAt)
+	it.Author.ID = t.author.id()
+	if user, ok := d.includes.users[it.Author.ID]; ok && it.Author.ID != "" {
+		for key, m := range user.members {
+			switch key {
+			case "username":
+				it.Author.Name = d.name(m)
+			case "name":
+				it.AuthorName = d.name(m)
+			case "public_metrics":
+				it.Followers = m.get("followers_count").count()
+			}
+		}
+	}
+	it.URL = tweetURL(it.Author.Name, it.ID)
+	it.Lang = twitterLang(t.lang)
+	for key, m := range t.metrics.members {
+		switch key {
+		case "like_count":
+			it.Likes = m.count()
+		case "retweet_count":
+			it.Shares = m.count()
+		case "impression_count":
+			it.Views = m.count()
+		}
+	}
+	var addressed stream.Account
+	source := t
+	var original tweet
+	for ref := range t.referenced.elements {
+		refID := ref.get("id")
+		switch kind := ref.get("type"); {
+		case kind.is("replied_to"):
+			it.Kind = stream.Comment
+			it.ParentID = refID.id()
+			it.ParentAt = parentTime(&it, snowflake(it.ParentID))
+		case kind.is("retweeted"):
+			it.Kind = stream.Repost
+			it.RepostOf = refID.id()
+			if v, ok := d.includes.tweets[refID.inner()]; ok {
+				original.read(v)
+				source = &original
+				it.RepostAuthor = d.accountV2(original.author, "")
+			}
+		}
+	}
+	if it.Kind == stream.Repost {
+		// Without the original in the includes, its author is the first account that the outer "RT @…:" names.
+		if it.RepostAuthor.ID == "" {
+			first := t.entities.get("mentions").first()
+			it.RepostAuthor = d.accountV2(first.get("id"), first.get("username"))
+		}
+		addressed = it.RepostAuthor
+	} else {
+		it.ParentAuthor = d.accountV2(t.replyUser, "")
+		addressed = it.ParentAuthor
+		it.RootID = ""
+	}
+	text, entities := source.text, source.entities
+	for key, m := range source.note.members {
+		switch key {
+		case "text":
+			text = m
+		case "entities":
+			entities = m
+		}
+	}
+	it.Text = fewEntities(d.text(text, MaxText))
+	for m := range entities.get("mentions").elements {
+		mention(&it, d.accountV2(m.get("id"), m.get("username")))
+	}
+	if it.ParentAuthor.ID != "" && it.ParentAuthor.Name == "" {
+		for _, m := range it.Mentions {
+			if m.ID == it.ParentAuthor.ID {
+				it.ParentAuthor.Name = m.Name
+			}
+		}
+	}
+	d.pair(&it, addressed)
+	d.versionV2(&it, t.history)
+	d.add(&it, t.createdAt)
+}
+
+// versionV2 makes a tweet that is a later version of another an edit of that one: each version has an id of its own,
+// and the history lists them, the first one first.
+func (d *Decoder) versionV2(it *stream.Item, history value) {
+	first := history.first().id()
+	if first == "" || first == it.ID || it.ID == "" {
+		return
+	}
+	it.OriginID = first
+	it.EditedAt = it.PublishedAt
+	it.Kind = stream.Edit
+	if at := snowflake(first); at != 0 {
+		it.PublishedAt = at
+	}
+}
+
+// accountV2 completes an account of which the id or the name is known from the includes.
+func (d *Decoder) accountV2(number, name value) stream.Account {
+	a := stream.Account{ID: number.id(), Name: d.name(name)}
+	switch {
+	case a.ID != "" && a.Name == "":
+		a.Name = d.name(d.includes.users[a.ID].get("username"))
+	case a.ID == "" && a.Name != "":
+		a.ID = d.includes.names[name.inner()].get("id").id()
+	}
+	return a
+}
+
+// compliance adds a record of the batch compliance API: {"id","action","created_at","redacted_at","reason"}. Only
+// "delete" is known as an action on tweets.
+func (d *Decoder) compliance(t *tweet) {
+	if !t.action.is("delete") {
+		d.note(stream.Notice, d.name(t.action))
+		return
+	}
+	it := d.blank(stream.Delete)
+	it.ID = id(t.idStr, t.id)
+	it.PublishedAt, _ = moment(t.redactedAt) // created_at is the tweet's
+	it.Note = "delete"
+	d.add(&it, "")
+}
