@@ -51,7 +51,9 @@ func printSummary(w io.Writer, cfg *config.Config) error {
 		name = "built-in defaults"
 	}
 	var b strings.Builder
-	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "  %-12s %s\n", key, fmt.Sprintf(format, args...)) }
+	line := func(key, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-12s %s\n", key, fmt.Sprintf(format, args...))
+	}
 	fmt.Fprintf(&b, "%s: valid\n", name)
 	stages := make([]string, len(cfg.Stages))
 	for i, s := range cfg.Stages {
@@ -60,6 +62,13 @@ func printSummary(w io.Writer, cfg *config.Config) error {
 	line("stages", "%s", strings.Join(stages, ", "))
 	line("kafka", "%s%s", strings.Join(cfg.Kafka.Brokers, ", "), kafkaSecurity(&cfg.Kafka))
 	line("clickhouse", "%s, database %s", strings.Join(cfg.ClickHouse.Addrs, ", "), cfg.ClickHouse.Database)
+	own := 0
+	for i := range cfg.Brands.Brands {
+		if cfg.Brands.Brands[i].Own {
+			own++
+		}
+	}
+	line("catalogue", "%d brands, %d of them own", len(cfg.Brands.Brands), own)
 	line("fingerprint", "%s", cfg.Fingerprint())
 	_, err := io.WriteString(w, b.String())
 	return err

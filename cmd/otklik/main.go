@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the calendar of the care desk names zones, and the image has no zone files
 )
 
 func main() {
@@ -37,8 +38,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 
 // exitCode returns the status of the process for an error: 2 when the command line was wrong, 1 for everything else.
 func exitCode(err error) int {
-	var usage *usageError
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[*usageError](err); ok {
 		return 2
 	}
 	return 1

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"otklik/stream"
+	"otklik/stream/brand"
+	"otklik/stream/care"
 )
 
 // Config is the configuration of a service. Load returns it complete and valid; the keys are described in
@@ -16,12 +18,15 @@ type Config struct {
 	Kafka      Kafka          `yaml:"kafka"`
 	ClickHouse ClickHouse     `yaml:"clickhouse"`
 	Catalogue  Catalogue      `yaml:"catalogue"`
-	Care       Care           `yaml:"care"`
+	Care       care.Config    `yaml:"care"`
 	Window     Window         `yaml:"window"`
 	Limits     Limits         `yaml:"limits"`
 	Privacy    Privacy        `yaml:"privacy"`
 	HTTP       HTTP           `yaml:"http"`
 	Log        Log            `yaml:"log"`
+
+	// Brands is the catalogue that Catalogue names, parsed and valid.
+	Brands *brand.Catalogue `yaml:"-"`
 
 	file string // where it was read from; "" for the defaults
 }
@@ -191,7 +196,7 @@ func Default() *Config {
 			Dashboard: Login{User: "dashboard"},
 			Retention: Retention{Mentions: 730, Minutes: 90, Figures: 0, Ledger: 730, DeadLetters: 90},
 		},
-		Care:   Care{QuietGap: 72 * time.Hour},
+		Care:   care.Config{}.WithDefaults(),
 		Window: Window{MaxDisorder: 2 * time.Minute, IdleAfter: 30 * time.Second},
 		Limits: Limits{
 			MaxFuture:         5 * time.Minute,

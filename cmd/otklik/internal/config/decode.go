@@ -53,7 +53,7 @@ type decoder struct {
 func (d *decoder) decode(data []byte, dst any) {
 	d.places = make(map[string]*token.Token)
 	d.anchors = make(map[string]ast.Node)
-	doc, err := parser.ParseBytes(data, 0)
+	doc, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // reported below, with all others
 	if err != nil {
 		d.syntax(err)
 		return
@@ -76,14 +76,9 @@ func (d *decoder) decode(data []byte, dst any) {
 
 // syntax reports an error of the YAML parser.
 func (d *decoder) syntax(err error) {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
-		hint := "check the indentation (spaces, never tabs) and the quotes around this line"
-		var duplicate *yaml.DuplicateKeyError
-		if errors.As(err, &duplicate) {
-			hint = "keep one of the two"
-		}
-		d.fault(syntax.GetToken(), "", "not valid YAML: "+syntax.GetMessage(), hint)
+	if syntax, ok := errors.AsType[yaml.Error](err); ok {
+		d.fault(syntax.GetToken(), "", "not valid YAML: "+syntax.GetMessage(),
+			"check the indentation (spaces, never tabs) and the quotes around this line")
 		return
 	}
 	d.faults = append(d.faults, &Fault{File: d.file, Message: "not valid YAML: " + err.Error()})
@@ -221,13 +216,13 @@ func (d *decoder) pairs(node ast.Node, path string) []*ast.MappingValueNode {
 // fields decodes a mapping into a struct.
 func (d *decoder) fields(node ast.Node, dst reflect.Value, path string) {
 	fields := fieldsOf(dst.Type())
+	seen := make(map[string]bool)
 	for _, pair := range d.pairs(node, path) {
-		key, ok := d.key(pair, path)
+		key, ok := d.key(pair, path, seen)
 		if !ok {
 			continue
 		}
 		sub := within(path, key)
-		d.places[sub] = pair.Key.GetToken()
 		known := false
 		for _, f := range fields {
 			if f.name == key {
@@ -246,17 +241,25 @@ func (d *decoder) fields(node ast.Node, dst reflect.Value, path string) {
 	}
 }
 
-// key returns the key of an entry; the entries of a merge (<<: *anchor) are reported, because which of two values wins is
-// easily misread.
-func (d *decoder) key(pair *ast.MappingValueNode, path string) (string, bool) {
+// key returns the key of an entry and remembers its place. Repeated keys are faults, and so are merges (<<: *anchor): which of
+// two values wins is easily misread.
+func (d *decoder) key(pair *ast.MappingValueNode, path string, seen map[string]bool) (string, bool) {
 	if pair.Key.IsMergeKey() {
 		d.fault(pair.Key.GetToken(), path, "merge keys are not supported", "write the keys out")
 		return "", false
 	}
+	key := pair.Key.GetToken().Value
 	if s, ok := pair.Key.(*ast.StringNode); ok {
-		return s.Value, true
+		key = s.Value
 	}
-	return pair.Key.GetToken().Value, true
+	sub := within(path, key)
+	if seen[key] {
+		d.fault(pair.Key.GetToken(), sub, fmt.Sprintf("the key stands twice, first in line %d", d.places[sub].Position.Line), "keep one of the two")
+		return "", false
+	}
+	seen[key] = true
+	d.places[sub] = pair.Key.GetToken()
+	return key, true
 }
 
 // within appends a key to a path.
@@ -299,13 +302,13 @@ func (d *decoder) entries(node ast.Node, dst reflect.Value, path string) {
 	if dst.IsNil() {
 		dst.Set(reflect.MakeMapWithSize(t, len(pairs)))
 	}
+	seen := make(map[string]bool)
 	for _, pair := range pairs {
-		key, ok := d.key(pair, path)
+		key, ok := d.key(pair, path, seen)
 		if !ok {
 			continue
 		}
 		sub := within(path, key)
-		d.places[sub] = pair.Key.GetToken()
 		k := reflect.New(t.Key()).Elem()
 		if customDecoding(t.Key()) || k.Kind() != reflect.String {
 			before := len(d.faults)
@@ -360,8 +363,8 @@ func (d *decoder) leaf(node ast.Node, dst reflect.Value, path string) {
 		return
 	}
 	t := dst.Type()
-	if _, ok := scalar(node); !ok && !customDecoding(t) {
-		d.fault(node.GetToken(), path, fmt.Sprintf("expected %s, not %s", expectation(t), kindOf(node)), "write a single value")
+	if !fits(node, t) && !customDecoding(t) {
+		d.fault(node.GetToken(), path, fmt.Sprintf("expected %s, not %s", expectation(t), kindOf(node)), "")
 		return
 	}
 	if reflect.PointerTo(t).Implements(textUnmarshalerType) {
@@ -369,12 +372,27 @@ func (d *decoder) leaf(node ast.Node, dst reflect.Value, path string) {
 		return
 	}
 	if err := yaml.NodeToValue(node, dst.Addr().Interface()); err != nil {
-		var typed yaml.Error
-		if errors.As(err, &typed) && !customDecoding(t) {
+		if _, typed := errors.AsType[yaml.Error](err); typed && !customDecoding(t) {
 			d.fault(node.GetToken(), path, fmt.Sprintf("expected %s, not %s", expectation(t), kindOf(node)), "")
 			return
 		}
 		d.fault(node.GetToken(), path, err.Error(), "")
+	}
+}
+
+// fits reports whether a node can be a value of a type. The library alone would cut 1.5 down to 1 and read "8" as a number.
+func fits(node ast.Node, t reflect.Type) bool {
+	_, ok := scalar(node)
+	switch t.Kind() {
+	case reflect.Bool:
+		return node.Type() == ast.BoolType
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return node.Type() == ast.IntegerType
+	case reflect.Float32, reflect.Float64:
+		return node.Type() == ast.IntegerType || node.Type() == ast.FloatType
+	default:
+		return ok
 	}
 }
 
@@ -385,7 +403,7 @@ func (d *decoder) text(node ast.Node, dst reflect.Value, path string) {
 		d.fault(node.GetToken(), path, "expected a single value, not "+kindOf(node), "")
 		return
 	}
-	unmarshaler, ok := dst.Addr().Interface().(encoding.TextUnmarshaler)
+	unmarshaler, ok := reflect.TypeAssert[encoding.TextUnmarshaler](dst.Addr())
 	if !ok {
 		panic(fmt.Sprintf("config: %s does not unmarshal text", dst.Type()))
 	}
@@ -419,8 +437,10 @@ func kindOf(node ast.Node) string {
 		return "nothing"
 	case ast.BoolType:
 		return "true or false"
-	case ast.IntegerType, ast.FloatType, ast.InfinityType, ast.NanType:
-		return "a number"
+	case ast.IntegerType:
+		return "a whole number"
+	case ast.FloatType, ast.InfinityType, ast.NanType:
+		return "a fraction"
 	default:
 		return "a text"
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Fault is one thing that is wrong with a configuration: where it stands, what is wrong, and what to do about it.
-type Fault struct {
+type Fault struct { //nolint:errname // it is the word of the domain: one of many, listed with its siblings
 	File    string // "" for the built-in defaults
 	Line    int    // 1-based; 0 when the fault belongs to no line (a missing key of the defaults, an unreadable file)
 	Column  int    // 1-based, in characters; 0 like Line
@@ -45,7 +45,6 @@ func Faults(err error) []*Fault {
 	var out []*Fault
 	var walk func(error)
 	walk = func(err error) {
-		var one *Fault
 		switch e := err.(type) { //nolint:errorlint // the tree of joined errors is walked, not searched
 		case nil:
 		case *Fault:
@@ -55,7 +54,7 @@ func Faults(err error) []*Fault {
 				walk(sub)
 			}
 		default:
-			if errors.As(err, &one) {
+			if one, ok := errors.AsType[*Fault](err); ok {
 				out = append(out, one)
 			}
 		}

@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"otklik/stream/brand"
+	"otklik/stream/care"
 )
 
 // fingerprintVersion changes when the same settings are interpreted differently.
@@ -24,16 +27,19 @@ func (c *Config) Fingerprint() string {
 		mac.Write([]byte("otklik fingerprint"))
 		author = hex.EncodeToString(mac.Sum(nil)[:8])
 	}
+	//nolint:musttag // the field names of the packages' own types are stable enough: renaming one is a new fingerprint
 	content, err := json.Marshal(struct {
-		Version                    string
-		Catalogue                  any
-		Care                       any
-		Window                     any
-		MaxFuture, IdentityHorizon time.Duration
-		MentionsParts, PanesParts  int
-		AuthorKey                  string
+		Version         string           `json:"version"`
+		Catalogue       *brand.Catalogue `json:"catalogue"`
+		Care            care.Config      `json:"care"`
+		Window          Window           `json:"window"`
+		MaxFuture       time.Duration    `json:"max_future"`
+		IdentityHorizon time.Duration    `json:"identity_horizon"`
+		Mentions        int              `json:"mentions"`
+		Panes           int              `json:"panes"`
+		AuthorKey       string           `json:"author_key"`
 	}{
-		fingerprintVersion, c.catalogueContent(), c.Care, c.Window, c.Limits.MaxFuture, c.Limits.IdentityHorizon,
+		fingerprintVersion, c.Brands, c.Care, c.Window, c.Limits.MaxFuture, c.Limits.IdentityHorizon,
 		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author,
 	})
 	if err != nil {

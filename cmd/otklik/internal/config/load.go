@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"otklik/stream/brand"
 )
 
 // maxSecret bounds what is read as a secret: a wrong path must not load a disk image.
@@ -23,7 +25,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	cfg.file = path
 	l := &loader{decoder: decoder{file: path}, dir: filepath.Dir(path), getenv: getenv}
 	if path != "" {
-		data, err := os.ReadFile(path) //nolint:gosec // the path is the operator's own argument
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, &Fault{File: path, Message: "read: " + reason(err), Hint: "check the path given with -c, or begin with a copy of deploy/otklik.yaml"}
 		}
@@ -41,8 +43,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 
 // reason is err without the path, which a fault names already.
 func reason(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err.Error()
 	}
 	return err.Error()
@@ -119,7 +120,7 @@ func (l *loader) secretFromFile(dst *Secret, path, file string) {
 	case info.Size() > maxSecret:
 		l.at(path, fmt.Sprintf("the file is larger than %d bytes", maxSecret), "name the file that holds the secret and nothing else")
 	default:
-		data, err := os.ReadFile(file) //nolint:gosec // the path is the operator's own
+		data, err := os.ReadFile(file)
 		value := strings.TrimRight(string(data), "\r\n")
 		if err != nil {
 			l.at(path, "read the secret: "+reason(err), "let this user read the file")
@@ -152,7 +153,7 @@ func (l *loader) catalogue(cfg *Config) {
 		l.at("catalogue.inline", "given twice, as a file and inline", "keep one of catalogue.file and catalogue.inline")
 	case src.File != "":
 		file := resolvePath(l.dir, src.File)
-		data, err := os.ReadFile(file) //nolint:gosec // the path is the operator's own
+		data, err := os.ReadFile(file)
 		if err != nil {
 			l.at("catalogue.file", "read the catalogue: "+reason(err), "correct the path (it is relative to the configuration file)")
 			return
@@ -165,7 +166,7 @@ func (l *loader) catalogue(cfg *Config) {
 		}
 		l.parseCatalogue(cfg, l.file, l.below("catalogue.inline"))
 	default:
-
+		cfg.Brands = brand.Example()
 	}
 }
 
@@ -186,4 +187,14 @@ func (l *loader) below(path string) []byte {
 	return []byte(b.String())
 }
 
-func (l *loader) parseCatalogue(_ *Config, _ string, _ []byte) {}
+// parseCatalogue parses data, which stands in file, and takes over its faults.
+func (l *loader) parseCatalogue(cfg *Config, file string, data []byte) {
+	parsed, err := brand.Parse(data)
+	if err == nil {
+		cfg.Brands = parsed
+		return
+	}
+	for _, f := range brand.Faults(err) {
+		l.faults = append(l.faults, &Fault{File: file, Line: f.Line, Column: f.Column, Path: f.Path, Message: f.Message, Hint: f.Hint})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"otklik/stream"
+	"otklik/stream/care"
 )
 
 // The bounds of numbers. They are far beyond any use that was measured; what lies outside is a slip of the pen.
@@ -51,8 +53,8 @@ func (v *validator) config(c *Config) {
 	v.stages(c.Stages)
 	v.kafka(&c.Kafka)
 	v.clickhouse(&c.ClickHouse)
-	v.care(c)
-	v.window(c)
+	v.care(c.Care)
+	v.window(&c.Window)
 	v.limits(&c.Limits)
 	v.privacy(&c.Privacy)
 	if c.HTTP.Listen != "" {
@@ -106,7 +108,7 @@ func lower(list []string) []string {
 	return out
 }
 
-// within checks a number against its bounds.
+// between checks a number against its bounds.
 func between[N cmp.Ordered](v *validator, path string, value, low, high N) {
 	if value < low || value > high {
 		v.at(path, fmt.Sprintf("%v is out of range", value), fmt.Sprintf("choose from %v to %v", low, high))
@@ -139,7 +141,7 @@ func (v *validator) addresses(path string, addrs []string, what string) {
 		element := fmt.Sprintf("%s[%d]", path, i)
 		v.address(element, addr, false)
 		if seen[addr] {
-			v.at(element, fmt.Sprintf("%s stands twice", addr), "keep one")
+			v.at(element, addr+" stands twice", "keep one")
 		}
 		seen[addr] = true
 	}
@@ -351,9 +353,52 @@ func (v *validator) privacy(p *Privacy) {
 	}
 }
 
-func (v *validator) care(c *Config) {
-	between(v, "care.quiet_gap", c.Care.QuietGap, time.Minute, maxHorizonLimit)
+// care takes over the faults that the package care finds, which name keys but not lines.
+func (v *validator) care(c care.Config) {
+	for _, err := range leaves(c.Validate()) {
+		message, hint, _ := strings.Cut(strings.TrimPrefix(err.Error(), "calendar: "), "; ")
+		path := "care.calendar"
+		if strings.HasPrefix(message, "quiet_gap") {
+			path = "care.quiet_gap"
+		} else if key, _, found := strings.Cut(message, " "); found {
+			path = v.mentioned(within(path, strings.Trim(key, ":")), message)
+		}
+		v.at(path, message, hint)
+	}
 }
-func (v *validator) window(c *Config) {
-	between(v, "window.max_disorder", c.Window.MaxDisorder, 0, maxHorizonLimit)
+
+// mentioned returns the longest path below prefix whose text in the file occurs in the message, else prefix.
+func (v *validator) mentioned(prefix, message string) string {
+	best := prefix
+	for path, tk := range v.places {
+		if strings.HasPrefix(path, prefix) && tk.Value != "" && strings.Contains(message, tk.Value) &&
+			(len(path) > len(best) || len(path) == len(best) && path < best) {
+			best = path
+		}
+	}
+	return best
+}
+
+// leaves returns the single errors that err joins, at any depth.
+func leaves(err error) []error {
+	switch e := err.(type) { //nolint:errorlint // the tree of joined errors is walked, not searched
+	case nil:
+		return nil
+	case interface{ Unwrap() []error }:
+		var out []error
+		for _, sub := range e.Unwrap() {
+			out = append(out, leaves(sub)...)
+		}
+		return out
+	}
+	if inner, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok { //nolint:errorlint // as above
+		return leaves(errors.Join(inner.Unwrap()...))
+	}
+	return []error{err}
+}
+
+func (v *validator) window(w *Window) {
+	between(v, "window.max_disorder", w.MaxDisorder, 0, maxHorizonLimit)
+	between(v, "window.grace", w.Grace, 0, maxHorizonLimit)
+	between(v, "window.idle_after", w.IdleAfter, time.Second, maxHorizonLimit)
 }
