@@ -1,0 +1,354 @@
+package care
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+
+	"otklik/stream"
+)
+
+// Book holds the conversations of one partition in memory, and which of their rows have changed since the last flush.
+// It is not safe for concurrent use.
+//
+// A thread at rest is a single string (see pack.go) that is laid open for each turn it gets; from roomy turns on it stays
+// open. Whether a thread is in the book at all is the caller's concern: a turn applied to a thread that the book does
+// not hold starts that thread, so a thread that may have earlier turns in the table has to be restored first.
+type Book struct {
+	evaluator *Evaluator
+
+	threads map[uint64]*thread // by hash of the key, chained where hashes meet
+	seed    maphash.Seed
+	held    int
+
+	scopes   []scope
+	scopeIDs map[scope]uint32
+
+	scratch  *graph // the thread laid open last, while at rest
+	packer   packer
+	unpacker unpacker
+	change   Change
+
+	// Since the last flush:
+	dirty        []*thread
+	turns        []TurnRow
+	responses    []Response
+	responseRows map[rowKey]int // place in responses
+	cases        []Case
+	caseRows     map[rowKey]int // place in cases
+}
+
+// roomy is the number of turns from which a thread stays open. It is below indexed, so scratch never has maps.
+const roomy = 24
+
+// thread is one conversation thread.
+type thread struct {
+	next     *thread // with the same hash
+	packed   string  // the thread key, and the turns while at rest
+	open     *graph  // nil while at rest
+	last     stream.Time
+	position stream.Position // highest of the turns
+	scope    uint32
+	dirty    bool // has turns or rows that were not flushed yet
+}
+
+// scope is what many threads have in common.
+type scope struct {
+	platform stream.Platform
+	brand    string
+}
+
+type rowKey struct {
+	thread *thread
+	id     string
+}
+
+// TurnRow is a row of the table turns.
+type TurnRow struct {
+	Key
+	Turn
+}
+
+// Change is what one turn changed. Its slices are valid until the next call of Apply.
+type Change struct {
+	// Known says that the thread had a turn with this item id already; then nothing has changed.
+	Known bool
+
+	// Removed are the responses that no longer hold, as they were, and Added those that hold now: a response that has
+	// changed stands in both. Counting −1 for each of Removed and +1 for each of Added keeps sums over responses exact. The
+	// position of a removed one is that of its thread before the turn.
+	Removed, Added []Response
+}
+
+// NewBook returns an empty book.
+func NewBook(e *Evaluator) *Book {
+	return &Book{
+		evaluator:    e,
+		threads:      make(map[uint64]*thread),
+		seed:         maphash.MakeSeed(),
+		scopeIDs:     make(map[scope]uint32),
+		scratch:      newGraph(e.quiet),
+		responseRows: make(map[rowKey]int),
+		caseRows:     make(map[rowKey]int),
+	}
+}
+
+// Len returns the number of threads held.
+func (b *Book) Len() int { return b.held }
+
+// Has reports whether the book holds the thread.
+func (b *Book) Has(key Key) bool { return b.find(key) != nil }
+
+// HasTurn reports whether the book holds the thread and the thread has a turn with the item id.
+func (b *Book) HasTurn(key Key, itemID string) bool {
+	th := b.find(key)
+	return th != nil && b.knows(th, itemID)
+}
+
+// Restore sets a thread to the turns that the table holds for it. Its rows count as flushed. A thread that the book holds
+// is replaced; it should have nothing unflushed (its unflushed rows would still be flushed, as they were).
+func (b *Book) Restore(key Key, turns []Turn) {
+	th := b.find(key)
+	if th == nil {
+		th = b.add(key)
+	}
+	g := newGraph(b.evaluator.quiet)
+	if len(turns) >= roomy {
+		turns = slices.Clone(turns)
+		for i := range turns {
+			keep(g, &turns[i])
+		}
+	}
+	th.position = b.evaluator.load(g, turns)
+	th.last = 0
+	for i := range g.nodes {
+		th.last = max(th.last, g.nodes[i].at)
+	}
+	b.rest(th, key.Thread, g)
+}
+
+// Apply adds a turn to its thread, which is started if the book does not hold it. A turn whose item id the thread has
+// already changes nothing.
+func (b *Book) Apply(key Key, t Turn) Change {
+	b.change.Known = false
+	b.change.Removed, b.change.Added = b.change.Removed[:0], b.change.Added[:0]
+
+	th := b.find(key)
+	if th == nil {
+		th = b.add(key)
+	}
+	g := th.open
+	if g == nil {
+		g = b.scratch
+		g.reset()
+		b.unpacker.begin(th.packed)
+		var earlier Turn
+		for b.unpacker.turn(&earlier) {
+			g.insert(&earlier)
+		}
+		g.finish()
+	}
+	if g.find(t.ItemID) != none {
+		return Change{Known: true}
+	}
+	before := th.position
+	th.position = max(th.position, t.Position)
+	th.last = max(th.last, t.At)
+	b.turns = append(b.turns, TurnRow{Key: key, Turn: t})
+	if len(g.nodes)+1 >= roomy {
+		keep(g, &t)
+	}
+	g.insert(&t)
+	g.finish()
+
+	if !th.dirty {
+		th.dirty = true
+		b.dirty = append(b.dirty, th)
+	}
+	b.record(th, g, key, before)
+	if th.open == nil {
+		if len(g.nodes) == roomy {
+			b.scratch = newGraph(b.evaluator.quiet)
+		}
+		b.rest(th, key.Thread, g)
+	}
+	return b.change
+}
+
+// keep makes the texts of a turn fit to be held for long: their own, not parts of a larger record, and where the graph
+// has the same text already, that one.
+func keep(g *graph, t *Turn) {
+	held := func(s string) string {
+		if n := len(g.nodes); n > 0 && g.nodes[n-1].author == s {
+			return g.nodes[n-1].author
+		}
+		if i, ok := g.byName[s]; ok {
+			return g.people[i].name
+		}
+		return strings.Clone(s)
+	}
+	t.ItemID = strings.Clone(t.ItemID)
+	t.Author = held(t.Author)
+	if t.Customer == t.Author {
+		t.Customer = t.Author
+	} else {
+		t.Customer = held(t.Customer)
+	}
+	if p := g.find(t.ParentID); p != none {
+		t.ParentID = g.nodes[p].id
+	} else {
+		t.ParentID = strings.Clone(t.ParentID)
+	}
+}
+
+// record turns what finish found into the change and into rows to flush. Every row that was ever different since the
+// last flush is written, even if it is back to what it was or had not existed then: a flush that was torn by a crash
+// may have left any state in between in the tables.
+func (b *Book) record(th *thread, g *graph, key Key, before stream.Position) {
+	e := b.evaluator
+	for _, r := range g.removed {
+		gone := e.response(g, key, r, before)
+		b.change.Removed = append(b.change.Removed, gone)
+		gone.Position, gone.Deleted = th.position, true
+		b.putResponse(th, &gone)
+	}
+	for _, r := range g.added {
+		b.change.Added = append(b.change.Added, e.response(g, key, r, th.position))
+		b.putResponse(th, &b.change.Added[len(b.change.Added)-1])
+	}
+	for _, c := range g.removedCases {
+		gone := e.cycle(g, key, c, th.position)
+		gone.Deleted = true
+		b.putCase(th, &gone)
+	}
+	for _, c := range g.newCases {
+		opened := e.cycle(g, key, c, th.position)
+		b.putCase(th, &opened)
+	}
+}
+
+func (b *Book) putResponse(th *thread, r *Response) {
+	k := rowKey{th, r.ID}
+	if i, ok := b.responseRows[k]; ok {
+		b.responses[i] = *r
+		return
+	}
+	b.responseRows[k] = len(b.responses)
+	b.responses = append(b.responses, *r)
+}
+
+func (b *Book) putCase(th *thread, c *Case) {
+	k := rowKey{th, c.ID}
+	if i, ok := b.caseRows[k]; ok {
+		b.cases[i] = *c
+		return
+	}
+	b.caseRows[k] = len(b.cases)
+	b.cases = append(b.cases, *c)
+}
+
+// Flush returns what has to be written: the rows that have changed since the last flush, each once, among them tombstones
+// (Deleted) for those that no longer hold, and the turns applied. Responses and cases must be durable before the turns
+// are (stream/DESIGN.md, "Position and restart point"). The slices belong to the caller.
+func (b *Book) Flush() ([]Response, []Case, []TurnRow) {
+	responses, cases, turns := b.responses, b.cases, b.turns
+	b.responses, b.cases, b.turns = nil, nil, nil
+	clear(b.responseRows)
+	clear(b.caseRows)
+	for _, th := range b.dirty {
+		th.dirty = false
+	}
+	clear(b.dirty)
+	b.dirty = b.dirty[:0]
+	return responses, cases, turns
+}
+
+// Evict forgets the flushed threads whose last turn was published before the given time, and returns how many. It looks
+// at every thread.
+func (b *Book) Evict(before stream.Time) int {
+	forgotten := 0
+	for hash, head := range b.threads {
+		kept := head
+		for link := &kept; *link != nil; {
+			if th := *link; th.last < before && !th.dirty {
+				*link = th.next
+				forgotten++
+			} else {
+				link = &th.next
+			}
+		}
+		switch {
+		case kept == nil:
+			delete(b.threads, hash)
+		case kept != head:
+			b.threads[hash] = kept
+		}
+	}
+	b.held -= forgotten
+	return forgotten
+}
+
+// find returns the thread, or nil.
+func (b *Book) find(key Key) *thread {
+	id, ok := b.scopeIDs[scope{key.Platform, key.Brand}]
+	if !ok {
+		return nil
+	}
+	for th := b.threads[b.hash(id, key.Thread)]; th != nil; th = th.next {
+		if th.scope == id && b.unpacker.begin(th.packed) == key.Thread {
+			return th
+		}
+	}
+	return nil
+}
+
+func (b *Book) hash(scope uint32, thread string) uint64 {
+	return maphash.String(b.seed, thread) + uint64(scope)*0x9e3779b97f4a7c15 // 2^64 ÷ golden ratio: odd, spreads well
+}
+
+// add starts an empty thread, at rest.
+func (b *Book) add(key Key) *thread {
+	s := scope{key.Platform, key.Brand}
+	id, ok := b.scopeIDs[s]
+	if !ok {
+		id = uint32(len(b.scopes))
+		s = scope{stream.Platform(strings.Clone(string(key.Platform))), strings.Clone(key.Brand)}
+		b.scopes = append(b.scopes, s)
+		b.scopeIDs[s] = id
+	}
+	hash := b.hash(id, key.Thread)
+	b.packer.begin(key.Thread)
+	th := &thread{next: b.threads[hash], packed: string(b.packer.buf), scope: id}
+	b.threads[hash] = th
+	b.held++
+	return th
+}
+
+// rest puts the turns of a graph back into their thread: packed, or as they are where they are many.
+func (b *Book) rest(th *thread, name string, g *graph) {
+	b.packer.begin(name)
+	th.open = nil
+	if len(g.nodes) >= roomy {
+		th.open = g
+	} else {
+		for i := range g.nodes {
+			b.packer.node(&g.nodes[i])
+		}
+	}
+	th.packed = string(b.packer.buf)
+}
+
+// knows reports whether the thread has a turn with the item id.
+func (b *Book) knows(th *thread, itemID string) bool {
+	if th.open != nil {
+		return th.open.find(itemID) != none
+	}
+	b.unpacker.begin(th.packed)
+	var t Turn
+	for b.unpacker.turn(&t) {
+		if t.ItemID == itemID {
+			return true
+		}
+	}
+	return false
+}
