@@ -1,0 +1,317 @@
+package clickhouse
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/cenkalti/backoff/v5"
+
+	"otklik/stream"
+)
+
+// inserter writes one table for all callers. While one insert runs, further callers queue up; the first of them then
+// inserts the rows of all (group commit), so that many tasks never cause many small inserts. No goroutine of its own:
+// the callers do the work in turn.
+type inserter[T any] struct {
+	client *Client
+	table  *table[T]
+	query  string
+	reject func(ctx context.Context, table string, letter stream.DeadLetter, err error) error
+
+	mu    sync.Mutex
+	busy  bool // somebody leads
+	queue []*waiter[T]
+}
+
+// waiter is one caller of insert.
+type waiter[T any] struct {
+	ctx  context.Context
+	rows []T
+	done chan error    // the answer of a leader
+	lead chan struct{} // asks this caller to lead
+}
+
+func newInserter[T any](c *Client, t *table[T], reject func(context.Context, string, stream.DeadLetter, error) error) *inserter[T] {
+	names := make([]string, len(t.columns))
+	for i := range t.columns {
+		names[i] = t.columns[i].name
+	}
+	return &inserter[T]{
+		client: c, table: t, reject: reject,
+		query: fmt.Sprintf("INSERT INTO %s (%s)", c.table(t.name), strings.Join(names, ", ")),
+	}
+}
+
+// insert returns when the rows are durable. The rows must not be changed before it returns; when it returns the error of
+// ctx they may still be written, so they must not be changed at all then.
+func (in *inserter[T]) insert(ctx context.Context, rows []T) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	w := &waiter[T]{ctx: ctx, rows: rows, done: make(chan error, 1), lead: make(chan struct{}, 1)}
+	in.mu.Lock()
+	in.queue = append(in.queue, w)
+	leads := !in.busy
+	in.busy = true
+	in.mu.Unlock()
+	if !leads {
+		select {
+		case err := <-w.done:
+			return err
+		case <-w.lead:
+		case <-ctx.Done():
+			in.mu.Lock()
+			in.queue = slices.DeleteFunc(in.queue, func(q *waiter[T]) bool { return q == w })
+			in.mu.Unlock()
+			select {
+			case <-w.lead: // chosen in the same moment: the next one leads
+				in.handOver()
+			default:
+			}
+			return fmt.Errorf("insert into %s: %w", in.table.name, ctx.Err())
+		}
+	}
+	return in.leadGroup(w)
+}
+
+// leadGroup inserts the rows of w and of the callers that wait behind it, under the context of w.
+func (in *inserter[T]) leadGroup(w *waiter[T]) error {
+	defer in.handOver()
+	in.mu.Lock()
+	size, taken := 0, 0
+	for taken < len(in.queue) && (taken == 0 || size+len(in.queue[taken].rows) <= in.client.cfg.MaxBlockRows) {
+		size += len(in.queue[taken].rows)
+		taken++
+	}
+	group := slices.Clone(in.queue[:taken])
+	in.queue = slices.Delete(in.queue, 0, taken)
+	in.mu.Unlock()
+
+	rows := make([]*T, 0, size)
+	for _, g := range group {
+		for i := range g.rows {
+			rows = append(rows, &g.rows[i])
+		}
+	}
+	err := in.write(w.ctx, rows)
+	if err != nil && w.ctx.Err() != nil {
+		// Only this caller gives up: the rows of the others are still wanted.
+		in.mu.Lock()
+		in.queue = append(slices.DeleteFunc(group, func(g *waiter[T]) bool { return g == w }), in.queue...)
+		in.mu.Unlock()
+		return err
+	}
+	for _, g := range group {
+		if g != w {
+			g.done <- err
+		}
+	}
+	return err
+}
+
+// handOver makes the first caller that still waits the leader.
+func (in *inserter[T]) handOver() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for len(in.queue) > 0 {
+		if first := in.queue[0]; first.ctx.Err() == nil {
+			first.lead <- struct{}{}
+			return
+		}
+		in.queue = slices.Delete(in.queue, 0, 1) // it returns by itself
+	}
+	in.busy = false
+}
+
+// maxMonths is how many monthly partitions one insert may touch: each becomes a part, and merging hundreds of tiny parts
+// is what ClickHouse is slow at.
+const maxMonths = 50
+
+// write makes rows durable: what validation refuses goes to the dead letters, the rest in blocks of at most MaxBlockRows
+// and maxMonths.
+func (in *inserter[T]) write(ctx context.Context, rows []*T) error {
+	var good []*T
+	for i, r := range rows {
+		err := in.table.validate(r)
+		switch {
+		case err == nil && good != nil:
+			good = append(good, r)
+		case err != nil:
+			if good == nil { // the first bad one: only now is a copy needed
+				good = append(make([]*T, 0, len(rows)), rows[:i]...)
+			}
+			if err := in.rejectRow(ctx, r, err); err != nil {
+				return err
+			}
+		}
+	}
+	if good != nil {
+		rows = good
+	}
+	for _, block := range in.blocks(rows) {
+		if err := in.store(ctx, block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blocks cuts rows by MaxBlockRows, and by months when they span too many.
+func (in *inserter[T]) blocks(rows []*T) [][]*T {
+	var out [][]*T
+	for chunk := range slices.Chunk(rows, in.client.cfg.MaxBlockRows) {
+		if in.table.month == nil {
+			out = append(out, chunk)
+			continue
+		}
+		months := map[int][]*T{}
+		for _, r := range chunk {
+			t := in.table.month(r).Go()
+			m := t.Year()*12 + int(t.Month())
+			months[m] = append(months[m], r)
+		}
+		if len(months) <= maxMonths {
+			out = append(out, chunk)
+			continue
+		}
+		order := make([]int, 0, len(months))
+		for m := range months {
+			order = append(order, m)
+		}
+		slices.Sort(order)
+		for some := range slices.Chunk(order, maxMonths) {
+			var block []*T
+			for _, m := range some {
+				block = append(block, months[m]...)
+			}
+			out = append(out, block)
+		}
+	}
+	return out
+}
+
+// store inserts one block: again and again while the fault passes, in halves to find a row at fault.
+func (in *inserter[T]) store(ctx context.Context, rows []*T) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, 5*time.Second
+	for {
+		err := in.attempt(ctx, rows)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("insert %d rows into %s: %w", len(rows), in.table.name, errors.Join(ctx.Err(), err))
+		}
+		class := classify(err)
+		switch {
+		case class == fatal:
+			return fmt.Errorf("insert %d rows into %s: %w; does `otklik migrate` report the schema of this binary, and may the user insert?",
+				len(rows), in.client.table(in.table.name), err)
+		case class == rejected && len(rows) == 1:
+			return in.rejectRow(ctx, rows[0], err)
+		case class == rejected:
+			return in.halves(ctx, rows)
+		}
+		in.retrying(len(rows), err)
+		timer := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("insert %d rows into %s: %w", len(rows), in.table.name, errors.Join(ctx.Err(), err))
+		}
+		if class == crowded && len(rows) > minCrowded {
+			return in.halves(ctx, rows)
+		}
+	}
+}
+
+// minCrowded is the size below which an insert that lacks memory is no longer cut.
+const minCrowded = 1000
+
+func (in *inserter[T]) halves(ctx context.Context, rows []*T) error {
+	if err := in.store(ctx, rows[:len(rows)/2]); err != nil {
+		return err
+	}
+	return in.store(ctx, rows[len(rows)/2:])
+}
+
+func (in *inserter[T]) retrying(rows int, err error) {
+	in.client.cfg.Logger.Warn("insert failed, retrying", "table", in.table.name, "rows", rows, "error", err)
+	if in.client.cfg.OnRetry != nil {
+		in.client.cfg.OnRetry(in.table.name, err)
+	}
+}
+
+// attempt sends one block, prepared anew from the rows.
+func (in *inserter[T]) attempt(ctx context.Context, rows []*T) (err error) {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, in.client.cfg.InsertTimeout)
+	defer cancel()
+	batch, err := in.client.conn.PrepareBatch(driver.Context(ctx, driver.WithSettings(in.client.insertSettings())), in.query)
+	if err != nil {
+		return err
+	}
+	sent := false
+	defer func() {
+		if !sent { // the connection is in the middle of an insert; what Close says about that adds nothing
+			err = errors.Join(err, batch.Abort())
+		}
+	}()
+	for i := range in.table.columns {
+		if err := batch.Column(i).Append(in.table.columns[i].values(rows)); err != nil {
+			return fmt.Errorf("column %s: %w", in.table.columns[i].name, err)
+		}
+	}
+	sent = true
+	if err := batch.Send(); err != nil {
+		return err
+	}
+	if in.client.cfg.OnInsert != nil {
+		in.client.cfg.OnInsert(in.table.name, len(rows), time.Since(started))
+	}
+	return nil
+}
+
+// insertSettings switch off what would merge, delay or deduplicate an insert: rows are absolute, so the table itself
+// removes repetitions.
+func (c *Client) insertSettings() driver.Settings {
+	s := driver.Settings{
+		"async_insert":                    0,
+		"insert_deduplicate":              0,
+		"max_partitions_per_insert_block": 0, // write bounds them at maxMonths
+	}
+	if c.cfg.Cluster != "" {
+		s["distributed_foreground_insert"] = 1 // durable on the shard when the insert returns
+		s["insert_quorum"] = "auto"            // on most of its replicas
+	}
+	return s
+}
+
+// reasonRejected is the reason of the dead letter of a row that ClickHouse refuses.
+const reasonRejected = "rejected_row"
+
+func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error {
+	if in.table.letter == nil {
+		return fmt.Errorf("insert into %s: dead letter refused: %w", in.client.table(in.table.name), cause)
+	}
+	stage, source, at := in.table.letter(row)
+	payload, err := json.Marshal(row)
+	if err != nil { // not a number has no JSON
+		payload = fmt.Appendf(nil, "%+v", *row)
+	}
+	return in.reject(ctx, in.table.name, stream.DeadLetter{
+		Stage: stage, Source: source, Reason: reasonRejected,
+		Detail: fmt.Sprintf("table %s: %v", in.table.name, cause), At: at, Payload: payload,
+	}, cause)
+}

@@ -1,0 +1,340 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math"
+
+	"otklik/stream"
+	"otklik/stream/care"
+	"otklik/stream/window"
+)
+
+// TurnRow is a row of the table turns: a turn with its conversation and the partition of otklik.mentions.
+type TurnRow struct {
+	care.Key
+	care.Turn
+	Partition int32
+}
+
+// table is one storage table as it is written.
+type table[T any] struct {
+	name    string
+	columns []column[T]
+	// month is the time that PARTITION BY toYYYYMM takes; nil for a table without partitions.
+	month func(*T) stream.Time
+	// check finds what no single column sees; may be nil.
+	check func(*T) error
+	// letter gives stage and source of the dead letter of a row that ClickHouse refuses.
+	letter func(*T) (stream.Stage, stream.Source, stream.Time)
+}
+
+// validate reports what ClickHouse or the driver would refuse, or store wrongly without a word.
+func (t *table[T]) validate(row *T) error {
+	var errs []error
+	for i := range t.columns {
+		if check := t.columns[i].check; check != nil {
+			errs = append(errs, check(row))
+		}
+	}
+	if t.check != nil {
+		errs = append(errs, t.check(row))
+	}
+	return errors.Join(errs...)
+}
+
+// place makes the index of a dead letter out of the key of a row: rows of one flush share their offset.
+func place(key ...any) int32 {
+	h := fnv.New32a()
+	fmt.Fprintln(h, key...)
+	return int32(h.Sum32() & math.MaxInt32)
+}
+
+// topicMentions and topicPanes are the topics that positions of track and roll count in.
+const (
+	topicMentions = "otklik.mentions"
+	topicPanes    = "otklik.panes"
+)
+
+func sourceAt(topic string, partition int32, p stream.Position, key ...any) stream.Source {
+	return stream.Source{
+		Partition: stream.Partition{Topic: topic, Number: partition},
+		Offset:    max(p.Next()-1, 0),
+		Index:     place(key...),
+	}
+}
+
+var mentionTable = table[stream.MentionRow]{
+	name:  "mentions",
+	month: func(r *stream.MentionRow) stream.Time { return r.Item.PublishedAt },
+	check: func(r *stream.MentionRow) error {
+		if r.Label < stream.Unlabelled || r.Label > stream.Negative {
+			return fmt.Errorf("column label: no such label %d", r.Label)
+		}
+		if r.Role > stream.Spam {
+			return fmt.Errorf("column role: no such role %d", r.Role)
+		}
+		if r.Item.PublishedAt == 0 {
+			return errors.New("column published_at is unknown")
+		}
+		return nil
+	},
+	letter: func(r *stream.MentionRow) (stream.Stage, stream.Source, stream.Time) {
+		return stream.StageTrack, r.Source, r.ReceivedAt
+	},
+	columns: []column[stream.MentionRow]{
+		key("brand", func(r *stream.MentionRow) string { return r.Brand }),
+		moment("published_at", func(r *stream.MentionRow) stream.Time { return r.Item.PublishedAt }),
+		key("platform", func(r *stream.MentionRow) string { return string(r.Item.Platform) }),
+		key("item_id", func(r *stream.MentionRow) string { return r.Item.Identity() }),
+		plain("version_id", func(r *stream.MentionRow) string { return r.Item.ID }),
+		plain("kind", func(r *stream.MentionRow) string { return string(r.Item.Kind) }),
+		plain("role", func(r *stream.MentionRow) int8 { return int8(r.Role) }),
+		plain("via", func(r *stream.MentionRow) uint8 { return uint8(r.Via) }),
+		plain("label", func(r *stream.MentionRow) int8 { return int8(r.Label) }),
+		plain("positive_score", func(r *stream.MentionRow) float32 { return r.Scores.Positive }),
+		plain("neutral_score", func(r *stream.MentionRow) float32 { return r.Scores.Neutral }),
+		plain("negative_score", func(r *stream.MentionRow) float32 { return r.Scores.Negative }),
+		plain("model", func(r *stream.MentionRow) string { return r.Model }),
+		plain("products", func(r *stream.MentionRow) []string { return r.Products }),
+		plain("severity", func(r *stream.MentionRow) uint8 { return r.Severity }),
+		plain("question", func(r *stream.MentionRow) bool { return r.Has(stream.Question) }),
+		plain("complaint", func(r *stream.MentionRow) bool { return r.Has(stream.Complaint) }),
+		plain("needs_answer", func(r *stream.MentionRow) bool { return r.Has(stream.NeedsAnswer) }),
+		plain("approved", func(r *stream.MentionRow) bool { return r.Has(stream.Approved) }),
+		plain("automatic", func(r *stream.MentionRow) bool { return r.Has(stream.Automatic) }),
+		plain("advocacy", func(r *stream.MentionRow) bool { return r.Has(stream.Advocacy) }),
+		plain("author_id", func(r *stream.MentionRow) string { return r.Item.Author.ID }),
+		plain("author_handle", func(r *stream.MentionRow) string { return r.Item.Author.Name }),
+		plain("author_name", func(r *stream.MentionRow) string { return r.Item.AuthorName }),
+		count("followers", func(r *stream.MentionRow) stream.Count { return r.Item.Followers }),
+		plain("community", func(r *stream.MentionRow) bool { return r.Item.Community }),
+		plain("bot", func(r *stream.MentionRow) bool { return r.Item.Bot }),
+		plain("customer_id", func(r *stream.MentionRow) string { return r.Customer }),
+		plain("thread", func(r *stream.MentionRow) string { return r.Item.Thread }),
+		plain("paired", func(r *stream.MentionRow) bool { return r.Item.Paired }),
+		plain("parent_id", func(r *stream.MentionRow) string { return r.Item.ParentID }),
+		maybeMoment("parent_at", func(r *stream.MentionRow) stream.Time { return r.Item.ParentAt }),
+		plain("parent_author_id", func(r *stream.MentionRow) string { return r.Item.ParentAuthor.ID }),
+		plain("parent_author_handle", func(r *stream.MentionRow) string { return r.Item.ParentAuthor.Name }),
+		plain("root_id", func(r *stream.MentionRow) string { return r.Item.RootID }),
+		plain("repost_of", func(r *stream.MentionRow) string { return r.Item.RepostOf }),
+		plain("repost_author_id", func(r *stream.MentionRow) string { return r.Item.RepostAuthor.ID }),
+		plain("repost_author_handle", func(r *stream.MentionRow) string { return r.Item.RepostAuthor.Name }),
+		plain("wall_id", func(r *stream.MentionRow) string { return r.Item.Wall.ID }),
+		plain("wall_handle", func(r *stream.MentionRow) string { return r.Item.Wall.Name }),
+		plain("mentioned_ids", func(r *stream.MentionRow) []string {
+			return accounts(r, func(a *stream.Account) string { return a.ID })
+		}),
+		plain("mentioned_handles", func(r *stream.MentionRow) []string {
+			return accounts(r, func(a *stream.Account) string { return a.Name })
+		}),
+		plain("text", func(r *stream.MentionRow) string { return r.Item.Text }),
+		plain("lang", func(r *stream.MentionRow) string { return r.Item.Lang }),
+		plain("url", func(r *stream.MentionRow) string { return r.Item.URL }),
+		count("likes", func(r *stream.MentionRow) stream.Count { return r.Item.Likes }),
+		count("shares", func(r *stream.MentionRow) stream.Count { return r.Item.Shares }),
+		count("views", func(r *stream.MentionRow) stream.Count { return r.Item.Views }),
+		maybeMoment("edited_at", func(r *stream.MentionRow) stream.Time { return r.Item.EditedAt }),
+		moment("received_at", func(r *stream.MentionRow) stream.Time { return r.ReceivedAt }),
+		plain("source_topic", func(r *stream.MentionRow) string { return r.Source.Partition.Topic }),
+		plain("source_partition", func(r *stream.MentionRow) int32 { return r.Source.Partition.Number }),
+		plain("source_offset", func(r *stream.MentionRow) int64 { return r.Source.Offset }),
+		plain("source_index", func(r *stream.MentionRow) int32 { return r.Source.Index }),
+		plain("partition", func(r *stream.MentionRow) int32 { return r.Partition }),
+		plain("first_position", func(r *stream.MentionRow) uint64 { return uint64(r.FirstPosition) }),
+		plain("position", func(r *stream.MentionRow) uint64 { return uint64(r.Position) }),
+		plain("erased", func(r *stream.MentionRow) bool { return r.Erased }),
+	},
+}
+
+func accounts(r *stream.MentionRow, part func(*stream.Account) string) []string {
+	if len(r.Item.Mentions) == 0 {
+		return nil
+	}
+	out := make([]string, len(r.Item.Mentions))
+	for i := range r.Item.Mentions {
+		out[i] = part(&r.Item.Mentions[i])
+	}
+	return out
+}
+
+// countColumns are the columns of window.Counts, the same in panes and rolling.
+func countColumns[T any](counts func(*T) *window.Counts) []column[T] {
+	var out []column[T]
+	for _, f := range countFields {
+		out = append(out, plain(f.name, func(r *T) int64 { return *f.field(counts(r)) }))
+	}
+	return out
+}
+
+// countFields names every count of a pane in the order of the columns.
+var countFields = []struct {
+	name  string
+	field func(*window.Counts) *int64
+}{
+	{"positive", func(c *window.Counts) *int64 { return &c.Positive }},
+	{"neutral", func(c *window.Counts) *int64 { return &c.Neutral }},
+	{"negative", func(c *window.Counts) *int64 { return &c.Negative }},
+	{"unlabelled", func(c *window.Counts) *int64 { return &c.Unlabelled }},
+	{"own", func(c *window.Counts) *int64 { return &c.Own }},
+	{"spam", func(c *window.Counts) *int64 { return &c.Spam }},
+	{"reposts", func(c *window.Counts) *int64 { return &c.Reposts }},
+	{"questions", func(c *window.Counts) *int64 { return &c.Questions }},
+	{"complaints", func(c *window.Counts) *int64 { return &c.Complaints }},
+	{"severe", func(c *window.Counts) *int64 { return &c.Severe }},
+	{"advocacy", func(c *window.Counts) *int64 { return &c.Advocacy }},
+	{"needs_answer", func(c *window.Counts) *int64 { return &c.NeedsAnswer }},
+	{"audience", func(c *window.Counts) *int64 { return &c.Audience }},
+	{"likes", func(c *window.Counts) *int64 { return &c.Likes }},
+	{"shares", func(c *window.Counts) *int64 { return &c.Shares }},
+	{"views", func(c *window.Counts) *int64 { return &c.Views }},
+	{"requests", func(c *window.Counts) *int64 { return &c.Requests }},
+	{"answered", func(c *window.Counts) *int64 { return &c.Answered }},
+}
+
+var paneTable = table[window.Pane]{
+	name:  "panes",
+	month: func(r *window.Pane) stream.Time { return r.Start },
+	check: func(r *window.Pane) error {
+		if r.Grain > window.Day {
+			return fmt.Errorf("column grain: no such grain %d", r.Grain)
+		}
+		for _, s := range r.Responses {
+			if math.IsNaN(s) || math.IsInf(s, 0) {
+				return errors.New("column responses holds a number that is not finite")
+			}
+		}
+		return nil
+	},
+	letter: func(r *window.Pane) (stream.Stage, stream.Source, stream.Time) {
+		return stream.StageTrack, sourceAt(topicMentions, r.Partition, r.Position, "panes", r.Key), r.Start
+	},
+	columns: append([]column[window.Pane]{
+		plain("grain", func(r *window.Pane) int8 { return int8(r.Grain) }),
+		key("brand", func(r *window.Pane) string { return r.Brand }),
+		moment("start", func(r *window.Pane) stream.Time { return r.Start }),
+		key("platform", func(r *window.Pane) string { return string(r.Platform) }),
+		plain("product", func(r *window.Pane) string { return r.Product }),
+		plain("partition", func(r *window.Pane) int32 { return r.Partition }),
+		plain("responses", func(r *window.Pane) []float64 { return r.Responses }),
+		plain("is_final", func(r *window.Pane) bool { return r.Final }),
+		plain("position", func(r *window.Pane) uint64 { return uint64(r.Position) }),
+	}, countColumns(func(r *window.Pane) *window.Counts { return &r.Counts })...),
+}
+
+func shareColumns(name string, share func(*window.RollingRow) *window.Share) []column[window.RollingRow] {
+	return []column[window.RollingRow]{
+		number(name, func(r *window.RollingRow) float64 { return share(r).Value }),
+		number(name+"_low", func(r *window.RollingRow) float64 { return share(r).Low }),
+		number(name+"_high", func(r *window.RollingRow) float64 { return share(r).High }),
+	}
+}
+
+var rollingTable = table[window.RollingRow]{
+	name:  "rolling",
+	month: func(r *window.RollingRow) stream.Time { return r.At },
+	letter: func(r *window.RollingRow) (stream.Stage, stream.Source, stream.Time) {
+		return stream.StageRoll, sourceAt(topicPanes, 0, r.Revision, "rolling", r.RollingKey), r.At
+	},
+	columns: func() []column[window.RollingRow] {
+		out := []column[window.RollingRow]{
+			key("brand", func(r *window.RollingRow) string { return r.Brand }),
+			plain("platform", func(r *window.RollingRow) string { return string(r.Platform) }),
+			plain("window_seconds", func(r *window.RollingRow) uint32 { return uint32(r.Window / stream.Second) }),
+			moment("at", func(r *window.RollingRow) stream.Time { return r.At }),
+			number("net_sentiment", func(r *window.RollingRow) float64 { return r.NetSentiment }),
+			number("net_sentiment_polar", func(r *window.RollingRow) float64 { return r.NetPolar }),
+			number("response_median_seconds", func(r *window.RollingRow) float64 { return r.ResponseMedian }),
+			number("response_p90_seconds", func(r *window.RollingRow) float64 { return r.ResponseP90 }),
+			plain("is_final", func(r *window.RollingRow) bool { return r.Final }),
+			plain("revision", func(r *window.RollingRow) uint64 { return uint64(r.Revision) }),
+		}
+		out = append(out, countColumns(func(r *window.RollingRow) *window.Counts { return &r.Counts })...)
+		out = append(out, shareColumns("positive_share", func(r *window.RollingRow) *window.Share { return &r.PositiveShare })...)
+		out = append(out, shareColumns("neutral_share", func(r *window.RollingRow) *window.Share { return &r.NeutralShare })...)
+		out = append(out, shareColumns("negative_share", func(r *window.RollingRow) *window.Share { return &r.NegativeShare })...)
+		return append(out, shareColumns("loyal_share", func(r *window.RollingRow) *window.Share { return &r.LoyalShare })...)
+	}(),
+}
+
+var responseTable = table[care.Response]{
+	name: "responses",
+	letter: func(r *care.Response) (stream.Stage, stream.Source, stream.Time) {
+		return stream.StageTrack, sourceAt(topicMentions, -1, r.Position, "responses", r.Key, r.ID), max(r.WaitingSince, r.ResponseAt)
+	},
+	columns: []column[care.Response]{
+		key("brand", func(r *care.Response) string { return r.Brand }),
+		key("platform", func(r *care.Response) string { return string(r.Platform) }),
+		plain("thread", func(r *care.Response) string { return r.Thread }),
+		key("response_key", func(r *care.Response) string { return r.ID }),
+		plain("customer_id", func(r *care.Response) string { return r.Customer }),
+		plain("request_id", func(r *care.Response) string { return r.RequestID }),
+		maybeMoment("request_at", func(r *care.Response) stream.Time { return r.RequestAt }),
+		plain("response_id", func(r *care.Response) string { return r.ResponseID }),
+		maybeMoment("response_at", func(r *care.Response) stream.Time { return r.ResponseAt }),
+		span("direct_seconds", func(r *care.Response) stream.Count { return r.Direct }),
+		plain("waiting_id", func(r *care.Response) string { return r.WaitingID }),
+		maybeMoment("waiting_since", func(r *care.Response) stream.Time { return r.WaitingSince }),
+		span("waiting_seconds", func(r *care.Response) stream.Count { return r.Waiting }),
+		span("business_seconds", func(r *care.Response) stream.Count { return r.Business }),
+		plain("responder", func(r *care.Response) string { return r.Responder }),
+		plain("approved", func(r *care.Response) bool { return r.Approved }),
+		plain("automatic", func(r *care.Response) bool { return r.Automatic }),
+		plain("is_first", func(r *care.Response) bool { return r.First }),
+		plain("position", func(r *care.Response) uint64 { return uint64(r.Position) }),
+		plain("is_deleted", func(r *care.Response) uint8 { return bit(r.Deleted) }),
+	},
+}
+
+var caseTable = table[care.Case]{
+	name: "cases",
+	letter: func(r *care.Case) (stream.Stage, stream.Source, stream.Time) {
+		return stream.StageTrack, sourceAt(topicMentions, -1, r.Position, "cases", r.Key, r.ID), r.OpenedAt
+	},
+	columns: []column[care.Case]{
+		key("brand", func(r *care.Case) string { return r.Brand }),
+		key("platform", func(r *care.Case) string { return string(r.Platform) }),
+		plain("thread", func(r *care.Case) string { return r.Thread }),
+		key("case_id", func(r *care.Case) string { return r.ID }),
+		plain("customer_id", func(r *care.Case) string { return r.Customer }),
+		plain("cycle", func(r *care.Case) uint32 { return r.Cycle }),
+		moment("opened_at", func(r *care.Case) stream.Time { return r.OpenedAt }),
+		maybeMoment("first_response_at", func(r *care.Case) stream.Time { return r.FirstResponseAt }),
+		span("first_response_seconds", func(r *care.Case) stream.Count { return r.FirstResponse }),
+		span("first_business_seconds", func(r *care.Case) stream.Count { return r.FirstBusiness }),
+		maybeMoment("last_customer_at", func(r *care.Case) stream.Time { return r.LastCustomerAt }),
+		maybeMoment("last_answer_at", func(r *care.Case) stream.Time { return r.LastAnswerAt }),
+		maybeMoment("unanswered_since", func(r *care.Case) stream.Time { return r.UnansweredSince }),
+		maybeMoment("quiet_at", func(r *care.Case) stream.Time { return r.QuietAt }),
+		plain("messages", func(r *care.Case) uint32 { return r.Messages }),
+		plain("answers", func(r *care.Case) uint32 { return r.Answers }),
+		plain("responder", func(r *care.Case) string { return r.Responder }),
+		plain("position", func(r *care.Case) uint64 { return uint64(r.Position) }),
+		plain("is_deleted", func(r *care.Case) uint8 { return bit(r.Deleted) }),
+	},
+}
+
+var turnTable = table[TurnRow]{
+	name:  "turns",
+	month: func(r *TurnRow) stream.Time { return r.At },
+	letter: func(r *TurnRow) (stream.Stage, stream.Source, stream.Time) {
+		return stream.StageTrack, sourceAt(topicMentions, r.Partition, r.Position, "turns", r.Key, r.ItemID), r.At
+	},
+	columns: []column[TurnRow]{
+		plain("partition", func(r *TurnRow) int32 { return r.Partition }),
+		plain("thread", func(r *TurnRow) string { return r.Thread }),
+		key("brand", func(r *TurnRow) string { return r.Brand }),
+		key("platform", func(r *TurnRow) string { return string(r.Platform) }),
+		moment("at", func(r *TurnRow) stream.Time { return r.At }),
+		key("item_id", func(r *TurnRow) string { return r.ItemID }),
+		plain("author_id", func(r *TurnRow) string { return r.Author }),
+		plain("customer_id", func(r *TurnRow) string { return r.Customer }),
+		plain("parent_id", func(r *TurnRow) string { return r.ParentID }),
+		maybeMoment("parent_at", func(r *TurnRow) stream.Time { return r.ParentAt }),
+		plain("own", func(r *TurnRow) bool { return r.Own }),
+		plain("flags", func(r *TurnRow) uint16 { return uint16(r.Flags) }),
+		plain("position", func(r *TurnRow) uint64 { return uint64(r.Position) }),
+	},
+}

@@ -1,0 +1,120 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"otklik/stream"
+	"otklik/stream/care"
+	"otklik/stream/window"
+)
+
+// Batch is what one flush of a task makes durable. The three groups are written one after the other (see "Position and
+// restart point" in stream/DESIGN.md); within a group the tables are written in parallel. The writer only reads it.
+type Batch struct {
+	// Rows that count.
+	Panes       []window.Pane
+	Responses   []care.Response
+	Cases       []care.Case
+	Ledger      []stream.LedgerRow
+	Communities []stream.CommunityRow
+	Erasures    []stream.ErasureRow
+	DeadLetters []stream.DeadLetter
+	Rolling     []window.RollingRow
+
+	// Rows that remember.
+	Mentions []stream.MentionRow
+	Turns    []TurnRow
+
+	// Where the task restarts.
+	Progress []stream.Progress
+}
+
+// Writer makes batches durable. All tasks of a process share one, so that their rows travel in common inserts; safe for
+// concurrent use.
+type Writer struct {
+	client      *Client
+	panes       *inserter[window.Pane]
+	responses   *inserter[care.Response]
+	cases       *inserter[care.Case]
+	ledger      *inserter[stream.LedgerRow]
+	communities *inserter[stream.CommunityRow]
+	erasures    *inserter[stream.ErasureRow]
+	deadLetters *inserter[stream.DeadLetter]
+	rolling     *inserter[window.RollingRow]
+	mentions    *inserter[stream.MentionRow]
+	turns       *inserter[TurnRow]
+	progress    *inserter[stream.Progress]
+}
+
+// Writer returns a writer on the connections of c.
+func (c *Client) Writer() *Writer {
+	w := &Writer{client: c}
+	w.deadLetters = newInserter(c, &deadLetterTable, nil)
+	w.panes = newInserter(c, &paneTable, w.reject)
+	w.responses = newInserter(c, &responseTable, w.reject)
+	w.cases = newInserter(c, &caseTable, w.reject)
+	w.ledger = newInserter(c, &ledgerTable, w.reject)
+	w.communities = newInserter(c, &communityTable, w.reject)
+	w.erasures = newInserter(c, &erasureTable, w.reject)
+	w.rolling = newInserter(c, &rollingTable, w.reject)
+	w.mentions = newInserter(c, &mentionTable, w.reject)
+	w.turns = newInserter(c, &turnTable, w.reject)
+	w.progress = newInserter(c, &progressTable, w.reject)
+	return w
+}
+
+// Flush makes b durable in the order of its groups and returns when all of it is. What passes by itself (connection,
+// restart of the server, too many parts, memory) is retried until ctx ends. A row that ClickHouse refuses becomes a dead
+// letter and the rest goes on. Any other error ends the flush: the caller must stop.
+//
+// b must not be changed before Flush returns, nor after it returned the error of ctx: its rows may be on their way.
+func (w *Writer) Flush(ctx context.Context, b *Batch) error {
+	if err := w.flushCounts(ctx, b); err != nil {
+		return fmt.Errorf("flush counts: %w", err)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	start(g, func() error { return w.mentions.insert(gctx, b.Mentions) }, len(b.Mentions))
+	start(g, func() error { return w.turns.insert(gctx, b.Turns) }, len(b.Turns))
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("flush memory: %w", err)
+	}
+	if err := w.progress.insert(ctx, b.Progress); err != nil {
+		return fmt.Errorf("flush progress: %w", err)
+	}
+	return nil
+}
+
+func (w *Writer) flushCounts(ctx context.Context, b *Batch) error {
+	g, ctx := errgroup.WithContext(ctx)
+	start(g, func() error { return w.panes.insert(ctx, b.Panes) }, len(b.Panes))
+	start(g, func() error { return w.responses.insert(ctx, b.Responses) }, len(b.Responses))
+	start(g, func() error { return w.cases.insert(ctx, b.Cases) }, len(b.Cases))
+	start(g, func() error { return w.ledger.insert(ctx, b.Ledger) }, len(b.Ledger))
+	start(g, func() error { return w.communities.insert(ctx, b.Communities) }, len(b.Communities))
+	start(g, func() error { return w.erasures.insert(ctx, b.Erasures) }, len(b.Erasures))
+	start(g, func() error { return w.deadLetters.insert(ctx, b.DeadLetters) }, len(b.DeadLetters))
+	start(g, func() error { return w.rolling.insert(ctx, b.Rolling) }, len(b.Rolling))
+	return g.Wait()
+}
+
+// start runs f in g unless there is nothing to do.
+func start(g *errgroup.Group, f func() error, rows int) {
+	if rows > 0 {
+		g.Go(f)
+	}
+}
+
+// reject stores the dead letter of a refused row and tells the configured observer.
+func (w *Writer) reject(ctx context.Context, table string, letter stream.DeadLetter, cause error) error {
+	if err := w.deadLetters.insert(ctx, []stream.DeadLetter{letter}); err != nil {
+		return fmt.Errorf("store dead letter of a row of %s: %w", table, err)
+	}
+	w.client.cfg.Logger.Warn("row rejected", "table", table, "source", letter.Source.String(), "error", cause)
+	if w.client.cfg.OnReject != nil {
+		w.client.cfg.OnReject(ctx, table, letter, cause)
+	}
+	return nil
+}
