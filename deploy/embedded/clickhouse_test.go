@@ -218,6 +218,7 @@ func ask(t *testing.T, server *embedded.ClickHouse, user, query string) (int, st
 		t.Fatal(err)
 	}
 	request.SetBasicAuth(user, password)
+	request.Close = true // the server waits some seconds for idle connections when it stops
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

@@ -219,11 +219,18 @@ func (k *Kafka) port() (int, error) {
 }
 
 func (k *Kafka) lastPort() int {
+	if k.dir == "" {
+		return 0
+	}
 	last, err := readEndpoint(k.dir)
-	if k.dir == "" || err != nil {
+	if err != nil {
 		return 0 // a first start, or one after an unreadable one: any port will do
 	}
-	listener, err := net.Listen("tcp", last.Kafka)
+	_, text, err := net.SplitHostPort(last.Kafka)
+	if err != nil {
+		return 0
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, text))
 	if err != nil {
 		return 0
 	}
