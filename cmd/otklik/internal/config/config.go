@@ -6,9 +6,11 @@ package config
 import (
 	"time"
 
+	"otklik/schemas"
 	"otklik/stream"
 	"otklik/stream/brand"
 	"otklik/stream/care"
+	"otklik/stream/window"
 )
 
 // Config is the configuration of a service. Load returns it complete and valid; the keys are described in
@@ -31,6 +33,15 @@ type Config struct {
 	file string // where it was read from; "" for the defaults
 }
 
+// Schema returns the options of schemas.Migrate that the configuration states.
+func (c *Config) Schema() schemas.Options {
+	return schemas.Options{
+		Database:  c.ClickHouse.Database,
+		Cluster:   c.ClickHouse.Cluster,
+		Retention: schemas.Retention{FigureDays: c.ClickHouse.Retention.Figures, TextDays: c.Privacy.TextDays},
+	}
+}
+
 // File returns the path the configuration was read from, "" for the built-in defaults.
 func (c *Config) File() string { return c.file }
 
@@ -39,7 +50,9 @@ type Kafka struct {
 	Brokers []string `yaml:"brokers"` // host:port, any of the cluster
 	TLS     TLS      `yaml:"tls"`
 	SASL    SASL     `yaml:"sasl"`
-	Topics  Topics   `yaml:"topics"`
+	// Compression of what Otklik produces: none, gzip, snappy, lz4 or zstd.
+	Compression string `yaml:"compression"`
+	Topics      Topics `yaml:"topics"`
 	// GroupPrefix begins the names of the consumer groups: "<prefix>.ingest", "<prefix>.track", "<prefix>.roll".
 	GroupPrefix string `yaml:"group_prefix"`
 }
@@ -114,14 +127,10 @@ type Login struct {
 	Password     Secret `yaml:"-"`
 }
 
-// Retention is for how many days rows are kept, counted from the time that the platform states; 0 keeps them for ever.
-// How long texts are kept is Privacy.TextDays.
+// Retention is for how many days rows are kept, counted from when Otklik stored them, so that an old firehose that is replayed
+// is kept as long as a new one. How long texts are kept is Privacy.TextDays.
 type Retention struct {
-	Mentions    int `yaml:"mentions_days"`
-	Minutes     int `yaml:"minutes_days"` // panes of one minute and rolling rows
-	Figures     int `yaml:"figures_days"` // panes of an hour and a day, responses, cases, alerts, claims, communities
-	Ledger      int `yaml:"ledger_days"`
-	DeadLetters int `yaml:"deadletters_days"`
+	Figures int `yaml:"figures_days"` // mentions without their texts, panes, responses, cases, books
 }
 
 // Catalogue says where the brand catalogue stands: in a file, or below the key inline. With neither it is the shipped
@@ -131,6 +140,13 @@ type Catalogue struct {
 	Inline block  `yaml:"inline"`
 }
 
+// Window is window.Config with the keys of the file; convert it with window.Config(w).
+type Window struct {
+	MaxDisorder time.Duration `yaml:"max_disorder"`
+	Grace       time.Duration `yaml:"grace"`
+	IdleAfter   time.Duration `yaml:"idle_after"`
+}
+
 // Limits bound memory, batches and what counts as a plausible record.
 type Limits struct {
 	// MaxFuture is how far the time of an item may lie after its record's timestamp before the record is a dead letter.
@@ -138,16 +154,15 @@ type Limits struct {
 	// IdentityHorizon is for how much event time track remembers identities in memory; older ones are looked up in
 	// ClickHouse.
 	IdentityHorizon time.Duration `yaml:"identity_horizon"`
+	// ThreadHorizon is how long after its last turn track keeps a thread in memory; it exceeds
+	// care.quiet_gap, and where the file does not state it, it is that plus a day.
+	ThreadHorizon time.Duration `yaml:"thread_horizon"`
 	// MicroBatchRecords and MicroBatchBytes bound what a task processes between two look-ups in ClickHouse.
 	MicroBatchRecords int  `yaml:"micro_batch_records"`
 	MicroBatchBytes   Size `yaml:"micro_batch_bytes"`
-	// FlushInterval and FlushRows: a task flushes when either is reached.
+	// FlushInterval and FlushRecords: a task flushes when either is reached.
 	FlushInterval time.Duration `yaml:"flush_interval"`
-	FlushRows     int           `yaml:"flush_rows"`
-	// MaxOpenPanes and MaxOpenThreads bound the state in the memory of one process; beyond it the coldest that are flushed
-	// are forgotten and restored from ClickHouse when they are needed again.
-	MaxOpenPanes   int `yaml:"max_open_panes"`
-	MaxOpenThreads int `yaml:"max_open_threads"`
+	FlushRecords  int           `yaml:"flush_records"`
 }
 
 // Privacy says what is kept of persons.
@@ -156,7 +171,7 @@ type Privacy struct {
 	AuthorKeyFile string `yaml:"author_key_file"` // or path of a file; a newline at its end does not count
 	// AuthorKey keys the hash that replaces author ids; the zero Secret leaves ids as they are.
 	AuthorKey Secret `yaml:"-"`
-	// TextDays is after how many days texts and names are dropped; 0 keeps them as long as the row.
+	// TextDays is after how many days texts, names and addresses, and the contents of dead letters, are dropped.
 	TextDays int `yaml:"text_days"`
 }
 
@@ -185,6 +200,7 @@ func Default() *Config {
 				Partitions:  Partitions{Firehose: 4, Mentions: 8, Panes: 4, DeadLetter: 1},
 				Replication: -1,
 			},
+			Compression: "none",
 			GroupPrefix: "otklik",
 		},
 		ClickHouse: ClickHouse{
@@ -194,22 +210,22 @@ func Default() *Config {
 			Login:     Login{User: "otklik"},
 			Analyst:   Login{User: "analyst"},
 			Dashboard: Login{User: "dashboard"},
-			Retention: Retention{Mentions: 730, Minutes: 90, Figures: 0, Ledger: 730, DeadLetters: 90},
+			Retention: Retention{Figures: schemas.DefaultRetention.FigureDays},
 		},
 		Care:   care.Config{}.WithDefaults(),
-		Window: Window{MaxDisorder: 2 * time.Minute, IdleAfter: 30 * time.Second},
+		Window: Window(window.Config{}.WithDefaults()),
 		Limits: Limits{
 			MaxFuture:         5 * time.Minute,
 			IdentityHorizon:   48 * time.Hour,
-			MicroBatchRecords: 2000,
-			MicroBatchBytes:   8 << 20,
+			ThreadHorizon:     96 * time.Hour,
+			MicroBatchRecords: 5000,
+			MicroBatchBytes:   4 << 20,
 			FlushInterval:     time.Second,
-			FlushRows:         50_000,
-			MaxOpenPanes:      1_000_000,
-			MaxOpenThreads:    2_000_000,
+			FlushRecords:      100_000,
 		},
-		HTTP: HTTP{Listen: "127.0.0.1:9464"},
-		Log:  Log{Level: "info", Format: "text"},
+		Privacy: Privacy{TextDays: schemas.DefaultRetention.TextDays},
+		HTTP:    HTTP{Listen: "127.0.0.1:9464"},
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -176,7 +176,7 @@ care:
 	want.Kafka.Topics.Partitions.Mentions = 32
 	want.Limits.FlushInterval = 250 * time.Millisecond
 	want.Limits.MicroBatchBytes = 1 << 20
-	want.Care.QuietGap = 24 * time.Hour
+	want.Care.QuietGap, want.Limits.ThreadHorizon = 24*time.Hour, 48*time.Hour
 	want.Care.Calendar.Zone = "Europe/Moscow"
 	want.Care.Calendar.Hours = map[string][]string{"mon-fri": {"09:00-13:00", "14:00-18:00"}}
 	want.Brands, want.file = cfg.Brands, cfg.file
@@ -303,7 +303,7 @@ func TestFingerprintCoversWhatChangesResults(t *testing.T) {
 	}
 	for _, text := range []string{
 		"stages: [ingest]", "kafka: {brokers: [\"127.0.0.1:1\"], group_prefix: x}", "log: {level: debug}",
-		"limits: {flush_interval: 2s, flush_rows: 10, micro_batch_records: 5}", "clickhouse: {retention: {mentions_days: 5}}",
+		"limits: {flush_interval: 2s, flush_records: 10, micro_batch_records: 5}", "clickhouse: {retention: {figures_days: 5}}",
 		"privacy: {text_days: 30}", "clickhouse: {password_env: OTKLIK_TEST_PASSWORD}",
 	} {
 		if load(t, text).Fingerprint() != base {

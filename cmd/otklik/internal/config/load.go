@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -31,6 +32,9 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 		}
 		l.source = data
 		l.decode(data, cfg)
+		if _, stated := l.places["limits.thread_horizon"]; !stated {
+			cfg.Limits.ThreadHorizon = cfg.Care.QuietGap + 24*time.Hour
+		}
 	}
 	l.secrets(cfg)
 	l.catalogue(cfg)

@@ -22,10 +22,9 @@ import (
 // The bounds of numbers. They are far beyond any use that was measured; what lies outside is a slip of the pen.
 const (
 	maxPartitions   = 4096
-	maxDays         = 36_500
+	maxDays         = 50 * 365 // beyond it ClickHouse's DateTime, which ends in 2106, overflows
 	maxMicroBatch   = 1_000_000
-	maxFlushRows    = 10_000_000
-	maxOpenEntries  = 1_000_000_000
+	maxFlushRecords = 10_000_000
 	minAuthorKey    = 32 // bytes: what HMAC-SHA-256 can use, and too long to be guessed from a fingerprint
 	maxTopicName    = 249
 	maxReplication  = 128
@@ -34,6 +33,7 @@ const (
 	maxFlushEvery   = 10 * time.Minute
 	maxFutureLimit  = 24 * time.Hour
 	minHorizon      = time.Hour
+	maxQuietGap     = 60 * 24 * time.Hour
 	maxHorizonLimit = 90 * 24 * time.Hour
 )
 
@@ -55,7 +55,7 @@ func (v *validator) config(c *Config) {
 	v.clickhouse(&c.ClickHouse)
 	v.care(c.Care)
 	v.window(&c.Window)
-	v.limits(&c.Limits)
+	v.limits(&c.Limits, c.Care.QuietGap)
 	v.privacy(&c.Privacy)
 	if c.HTTP.Listen != "" {
 		v.address("http.listen", c.HTTP.Listen, true)
@@ -151,6 +151,7 @@ func (v *validator) kafka(k *Kafka) {
 	v.addresses("kafka.brokers", k.Brokers, "broker")
 	v.tls("kafka.tls", &k.TLS)
 	v.sasl(k)
+	v.oneOf("kafka.compression", k.Compression, "none", "gzip", "snappy", "lz4", "zstd")
 	v.topics(&k.Topics)
 	if !topicName.MatchString(k.GroupPrefix) {
 		v.at("kafka.group_prefix", fmt.Sprintf("%q cannot begin the name of a consumer group", k.GroupPrefix), "use letters, digits, dots, dashes and underscores")
@@ -324,26 +325,24 @@ func (v *validator) clickhouse(c *ClickHouse) {
 			seen[login.User] = login.path
 		}
 	}
-	between(v, "clickhouse.retention.mentions_days", c.Retention.Mentions, 0, maxDays)
-	between(v, "clickhouse.retention.minutes_days", c.Retention.Minutes, 0, maxDays)
-	between(v, "clickhouse.retention.figures_days", c.Retention.Figures, 0, maxDays)
-	between(v, "clickhouse.retention.ledger_days", c.Retention.Ledger, 0, maxDays)
-	between(v, "clickhouse.retention.deadletters_days", c.Retention.DeadLetters, 0, maxDays)
+	between(v, "clickhouse.retention.figures_days", c.Retention.Figures, 1, maxDays)
 }
 
-func (v *validator) limits(l *Limits) {
+func (v *validator) limits(l *Limits, quietGap time.Duration) {
 	between(v, "limits.max_future", l.MaxFuture, 0, maxFutureLimit)
 	between(v, "limits.identity_horizon", l.IdentityHorizon, minHorizon, maxHorizonLimit)
+	between(v, "limits.thread_horizon", l.ThreadHorizon, minHorizon, maxHorizonLimit)
+	if l.ThreadHorizon <= quietGap {
+		v.at("limits.thread_horizon", fmt.Sprintf("%s is not longer than care.quiet_gap, %s", l.ThreadHorizon, quietGap), "add a day to the quiet gap")
+	}
 	between(v, "limits.micro_batch_records", l.MicroBatchRecords, 1, maxMicroBatch)
 	between(v, "limits.micro_batch_bytes", l.MicroBatchBytes, minMicroBytes, maxMicroBytes)
 	between(v, "limits.flush_interval", l.FlushInterval, 10*time.Millisecond, maxFlushEvery)
-	between(v, "limits.flush_rows", l.FlushRows, 1, maxFlushRows)
-	between(v, "limits.max_open_panes", l.MaxOpenPanes, 1000, maxOpenEntries)
-	between(v, "limits.max_open_threads", l.MaxOpenThreads, 1000, maxOpenEntries)
+	between(v, "limits.flush_records", l.FlushRecords, 1, maxFlushRecords)
 }
 
 func (v *validator) privacy(p *Privacy) {
-	between(v, "privacy.text_days", p.TextDays, 0, maxDays)
+	between(v, "privacy.text_days", p.TextDays, 1, maxDays)
 	if n := len(p.AuthorKey.Reveal()); n > 0 && n < minAuthorKey {
 		path := "privacy.author_key_env"
 		if p.AuthorKeyFile != "" {
@@ -355,6 +354,9 @@ func (v *validator) privacy(p *Privacy) {
 
 // care takes over the faults that the package care finds, which name keys but not lines.
 func (v *validator) care(c care.Config) {
+	if c.QuietGap > maxQuietGap {
+		v.at("care.quiet_gap", fmt.Sprintf("%s is out of range", c.QuietGap), fmt.Sprintf("choose up to %s: threads stay in memory for longer than it", maxQuietGap))
+	}
 	for _, err := range leaves(c.Validate()) {
 		message, hint, _ := strings.Cut(strings.TrimPrefix(err.Error(), "calendar: "), "; ")
 		path := "care.calendar"
@@ -397,8 +399,10 @@ func leaves(err error) []error {
 	return []error{err}
 }
 
+// window repeats the bounds of window.Config.Validate, with the keys of the file. A disorder of 0 would mean its default there.
 func (v *validator) window(w *Window) {
-	between(v, "window.max_disorder", w.MaxDisorder, 0, maxHorizonLimit)
-	between(v, "window.grace", w.Grace, 0, maxHorizonLimit)
-	between(v, "window.idle_after", w.IdleAfter, time.Second, maxHorizonLimit)
+	const week = 7 * 24 * time.Hour
+	between(v, "window.max_disorder", w.MaxDisorder, time.Millisecond, week)
+	between(v, "window.grace", w.Grace, 0, week)
+	between(v, "window.idle_after", w.IdleAfter, time.Second, week)
 }
