@@ -5,18 +5,27 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/brand"
+	"otklik/stream/sentiment"
 )
 
-// mention makes the mention of one item by one brand. The classifier is asked only about customers: the brand's own voice
-// and spam are kept out of the shares.
-func (p *Processor) mention(it *stream.Item, hit *brand.Hit, src stream.Source, received stream.Time) stream.Mention {
+// mention makes the mention of an item for the brand of hits[n]. The classifier is asked only about customers: the brand's own
+// voice and spam are kept out of the shares. The mention shares memory with the item and the hits.
+func (p *Processor) mention(it *stream.Item, hits []brand.Hit, n int, src stream.Source, received stream.Time) stream.Mention {
+	hit := &hits[n]
 	m := stream.Mention{
 		Item: *it, Brand: hit.Brand.Key, Role: hit.Role, Via: hit.Via, Flags: hit.Flags &^ (stream.Question | stream.Complaint | stream.NeedsAnswer),
 		Products: hit.Products, Severity: hit.Severity, Customer: hit.Customer, Source: src, ReceivedAt: received,
 	}
 	m.Item.Thread = hit.Thread
 	if m.Role == stream.Customer {
-		m.Label, m.Scores = p.classify(it, hit)
+		p.others = p.others[:0]
+		for i := range hits {
+			if i != n {
+				p.others = append(p.others, hits[i].Spans...)
+			}
+		}
+		target := sentiment.Target{Spans: hit.Spans, Others: p.others}
+		m.Label, m.Scores = p.cfg.Classifier.Classify(it.Text, it.Lang, target, &p.labels)
 		m.Model = p.model
 		m.Flags |= customerFlags(&m)
 	}

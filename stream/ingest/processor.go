@@ -4,7 +4,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -51,6 +50,7 @@ type Processor struct {
 	decoder   *firehose.Decoder
 	scratch   brand.Scratch
 	labels    sentiment.Scratch
+	others    []brand.Span // names of the other brands of the item
 	model     string
 	out       Outbox
 	observer  task.Observer
@@ -133,7 +133,7 @@ func (p *Processor) record(rec *stream.Record) {
 	}
 	var err error
 	p.items, err = p.decoder.Decode(rec.Value, rec.Timestamp, p.items[:0])
-	for _, m := range malformed(err) {
+	for _, m := range firehose.Faults(err) {
 		dead(m.Reason, m.Detail)
 	}
 	limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds())
@@ -158,7 +158,7 @@ func (p *Processor) record(rec *stream.Record) {
 			continue
 		}
 		for h := range hits {
-			m := p.mention(it, &hits[h], src, rec.Timestamp)
+			m := p.mention(it, hits, h, src, rec.Timestamp)
 			p.cfg.Pseudonyms.apply(&m)
 			p.produce(&m)
 			b.Read++
@@ -168,25 +168,6 @@ func (p *Processor) record(rec *stream.Record) {
 	}
 	p.seen.Add(&b)
 	p.ledger.At(rec.Timestamp, pos).Add(&b)
-}
-
-// malformed returns the faults that the decoder found; an error of another kind is a fault of its own.
-func malformed(err error) []*firehose.Malformed {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []*firehose.Malformed
-		for _, e := range joined.Unwrap() {
-			all = append(all, malformed(e)...)
-		}
-		return all
-	}
-	var m *firehose.Malformed
-	if errors.As(err, &m) {
-		return []*firehose.Malformed{m}
-	}
-	return []*firehose.Malformed{{Reason: "undecodable", Detail: err.Error()}}
 }
 
 func (p *Processor) produce(m *stream.Mention) {
@@ -208,9 +189,9 @@ func (p *Processor) aside(it *stream.Item, rec *stream.Record, pos stream.Positi
 		}
 		p.rows.Erasures = append(p.rows.Erasures, stream.ErasureRow{Platform: it.Platform, ItemID: it.Identity(), At: at, Position: pos})
 	case stream.Membership, stream.Statistics:
-		for _, key := range p.cfg.Matcher.Official(it.Platform, it.Wall) {
+		if brand, _ := p.cfg.Matcher.Official(it.Platform, it.Wall, &p.scratch); brand != nil {
 			row := stream.CommunityRow{
-				Brand: key, Platform: it.Platform, Account: it.Wall.ID, At: it.PublishedAt, Position: pos,
+				Brand: brand.Key, Platform: it.Platform, Account: it.Wall.ID, At: it.PublishedAt, Position: pos,
 				Members: it.Members, Views: it.Views, EventID: it.ID,
 			}
 			if row.At == 0 {

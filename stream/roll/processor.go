@@ -25,6 +25,9 @@ type DeadLetters interface {
 	Send(ctx context.Context, letters []stream.DeadLetter) error
 }
 
+// forever is the end of a range without an end: 1 January 2200.
+const forever stream.Time = 7_258_118_400_000
+
 // Config is what all partitions of roll share.
 type Config struct {
 	Window window.Config
@@ -46,6 +49,7 @@ type Processor struct {
 	watermark *window.Tracker
 	positions map[int32]stream.Position // the newest watermark message of each track partition
 
+	restart  stream.Progress // where this task began
 	position stream.Position
 	flushed  stream.Position
 	rows     task.Rows
@@ -56,12 +60,10 @@ func New(cfg Config, p stream.Partition, observer task.Observer) *Processor {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	// A partial's watermark has the disorder taken off already.
-	whole := cfg.Window
-	whole.MaxDisorder = 0
+	cfg.Window = cfg.Window.WithDefaults()
 	return &Processor{
 		cfg: cfg, partition: p, observer: observer, ledger: task.NewLedger(stream.StageRoll, p),
-		brands: map[string]*window.Rolling{}, watermark: window.NewTracker(whole), positions: map[int32]stream.Position{},
+		brands: map[string]*window.Rolling{}, watermark: window.NewTracker(cfg.Window), positions: map[int32]stream.Position{},
 	}
 }
 
@@ -79,10 +81,8 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	next := task.Start(progress, ok, p.cfg.Epoch)
 	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
 	p.flushed = p.position
-	for _, mark := range progress.Sources {
-		p.watermark.Observe(mark.Partition, mark.EventTime, p.cfg.Now())
-	}
-	p.watermark.Restore(progress.Watermark)
+	p.restart = stream.Progress{Position: p.position, Watermark: progress.Watermark}
+	p.watermark.Restore(progress.Watermark, task.Marks(progress.Sources), p.cfg.Now())
 	return next, nil
 }
 
@@ -141,33 +141,22 @@ func (p *Processor) mark(w *wire.Watermark) {
 		return // of a zombie or a replay
 	}
 	p.positions[w.Partition] = w.Position
-	src := stream.Partition{Topic: string(stream.StageTrack), Number: w.Partition}
-	if w.Idle {
-		p.watermark.Leave(src)
-		return
-	}
-	p.watermark.Observe(src, w.Time, p.cfg.Now())
+	p.watermark.ObserveWatermark(stream.Partition{Topic: string(stream.StageTrack), Number: w.Partition}, w.Time, w.Idle, p.cfg.Now())
 }
 
-// load fetches the minutes that memory does not hold: all of the newest day for a brand that is new here, and the surroundings of
-// partials that are late by more than a day.
+// load fetches the minutes that memory does not hold: the newest day of a brand that this task has not met yet, and the
+// surroundings of partials that are late by more than memory reaches.
 func (p *Processor) load(ctx context.Context, panes []partial) error {
 	var unknown []string
-	var newest stream.Time
 	for i := range panes {
-		pane := panes[i].pane
-		newest = max(newest, pane.Start)
-		if p.brands[pane.Brand] == nil {
-			p.brands[pane.Brand] = window.NewRolling(pane.Brand, p.cfg.Window)
-			unknown = append(unknown, pane.Brand)
+		if brand := panes[i].pane.Brand; p.brands[brand] == nil {
+			p.brands[brand] = window.NewRolling(brand, p.cfg.Window)
+			unknown = append(unknown, brand)
 		}
 	}
 	if len(unknown) > 0 {
-		from := max(newest, p.watermark.Watermark()) - window.Retained
-		for i := range panes {
-			from = min(from, panes[i].pane.Start-window.Reach)
-		}
-		stored, err := p.cfg.Store.MinutePanes(ctx, unknown, from, newest+stream.Day)
+		from := p.brands[unknown[0]].Since(p.restart.Watermark) // the same for all
+		stored, err := p.cfg.Store.MinutePanes(ctx, unknown, from, forever)
 		if err != nil {
 			return err
 		}
@@ -176,21 +165,20 @@ func (p *Processor) load(ctx context.Context, panes []partial) error {
 			byBrand[stored[i].Brand] = append(byBrand[stored[i].Brand], stored[i])
 		}
 		for _, brand := range unknown {
-			p.brands[brand].Load(from, newest+stream.Day, byBrand[brand])
+			p.brands[brand].Restore(p.restart.Watermark, byBrand[brand], p.restart.Position)
 		}
 	}
 	for i := range panes {
-		pane := panes[i].pane
-		r := p.brands[pane.Brand]
-		from, to, missing := r.Missing(pane.Start)
-		if !missing {
+		r := p.brands[panes[i].pane.Brand]
+		from, to := r.Missing(panes[i].pane.Start)
+		if from >= to {
 			continue
 		}
-		stored, err := p.cfg.Store.MinutePanes(ctx, []string{pane.Brand}, from, to)
+		stored, err := p.cfg.Store.MinutePanes(ctx, []string{r.Brand()}, from, to)
 		if err != nil {
 			return err
 		}
-		r.Load(from, to, stored)
+		r.Load(from, to, stored, panes[i].position)
 	}
 	return nil
 }
@@ -214,7 +202,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	}
 	progress := stream.Progress{Stage: stream.StageRoll, Partition: p.partition, Position: p.position, Watermark: watermark}
 	for _, mark := range p.watermark.Marks() {
-		progress.Sources = append(progress.Sources, stream.SourceMark{Source: stream.Source{Partition: mark.Partition}, EventTime: mark.Time})
+		progress.Sources = append(progress.Sources, stream.SourceMark{Source: stream.Source{Partition: mark.Source}, EventTime: mark.EventTime})
 	}
 	p.rows.Progress = append(p.rows.Progress, progress)
 	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {

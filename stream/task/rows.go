@@ -10,8 +10,7 @@ import (
 
 // TurnRow is a row of the table turns.
 type TurnRow struct {
-	care.Key
-	care.Turn
+	care.TurnRow
 	Partition int32 // of otklik.mentions
 }
 

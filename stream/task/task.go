@@ -13,6 +13,7 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/kafka"
+	"otklik/stream/window"
 )
 
 // Processor is the state of one partition and what a record does to it. Its methods are called from one goroutine.
@@ -37,6 +38,15 @@ func Start(progress stream.Progress, ok bool, epoch uint16) int64 {
 		return FromFirst
 	}
 	return progress.Position.Next()
+}
+
+// Marks returns the source marks of a restart point as the watermark tracker takes them.
+func Marks(sources []stream.SourceMark) []window.Mark {
+	marks := make([]window.Mark, len(sources))
+	for i := range sources {
+		marks[i] = window.Mark{Source: sources[i].Partition, EventTime: sources[i].EventTime}
+	}
+	return marks
 }
 
 // Log is where a task reads its partition.

@@ -5,7 +5,6 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/care"
-	"otklik/stream/task"
 	"otklik/stream/window"
 	"otklik/stream/wire"
 )
@@ -22,31 +21,33 @@ type arrival struct {
 // fetched with one query.
 type change struct {
 	position stream.Position
-	add      *window.Contribution
-	remove   *window.Contribution // with add: a new version
-	response *responseChange
+	kind     changeKind
+	add      window.Contribution // of counted and replaced
+	remove   window.Contribution // of replaced: the former version
+	request  window.Request      // of requested and withdrawn
 }
 
-// responseChange makes a request appear in the panes of its minute, or disappear from them.
-type responseChange struct {
-	brand    string
-	platform stream.Platform
-	at       stream.Time
-	sign     int64
-	answered bool
-	seconds  float64
-}
+type changeKind uint8
 
-func (c *change) apply(panes *window.Store) {
-	switch {
-	case c.response != nil:
-		r := c.response
-		panes.Respond(r.brand, r.platform, r.at, r.sign, r.answered, r.seconds, c.position)
-	case c.remove != nil:
-		panes.Replace(c.remove, c.add, c.position)
+const (
+	counted   changeKind = iota // a new mention
+	replaced                    // a new version of a mention
+	requested                   // a request, answered or not, appears in the panes of its time
+	withdrawn                   // a request as it was counted before disappears
+)
+
+func (c *change) apply(panes *window.Store) error {
+	switch c.kind {
+	case requested:
+		return panes.Respond(&c.request, +1, c.position)
+	case withdrawn:
+		return panes.Respond(&c.request, -1, c.position)
+	case replaced:
+		panes.Replace(&c.remove, &c.add, c.position)
 	default:
-		panes.Apply(c.add, c.position)
+		panes.Apply(&c.add, c.position)
 	}
+	return nil
 }
 
 // parse decodes the batch; what cannot be decoded is a dead letter.
@@ -154,10 +155,7 @@ func (p *Processor) fetchThreads(ctx context.Context) error {
 		threads[rows[i].Key] = append(threads[rows[i].Key], rows[i].Turn)
 	}
 	for key, turns := range threads {
-		for _, n := range p.turned[key] {
-			turns = append(turns, p.rows.Turns[n].Turn)
-		}
-		p.book.Restore(key, turns)
+		p.book.Restore(key, append(turns, p.turned[key]...))
 	}
 	return nil
 }
@@ -189,7 +187,7 @@ func (p *Processor) apply(a *arrival) {
 			b.Late++
 		}
 		p.remember(a, stream.MentionRow{Mention: *m, Partition: p.partition.Number, FirstPosition: a.position, Position: a.position})
-		p.changes = append(p.changes, change{position: a.position, add: window.ContributionOf(m)})
+		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
 		p.turn(a)
 	case known.position.Covers(a.position):
 		// A version of a torn flush: everything that counts has it already (stream/DESIGN.md), so only the books are asked, and
@@ -221,7 +219,7 @@ func (p *Processor) edit(a *arrival, known identity) {
 	row.Item.PublishedAt = known.published
 	row.Item.Kind = old.Item.Kind
 	row.Role = old.Role
-	p.changes = append(p.changes, change{position: a.position, remove: before, add: window.ContributionOf(&row.Mention)})
+	p.changes = append(p.changes, change{position: a.position, kind: replaced, remove: before, add: window.ContributionOf(&row.Mention)})
 	p.remember(a, row)
 }
 
@@ -264,24 +262,23 @@ func (p *Processor) turn(a *arrival) {
 		Flags: m.Flags & (stream.NeedsAnswer | stream.Approved | stream.Automatic), Position: a.position,
 	}
 	changed := p.book.Apply(key, t)
-	p.turned[key] = append(p.turned[key], len(p.rows.Turns))
-	p.rows.Turns = append(p.rows.Turns, task.TurnRow{Key: key, Turn: t, Partition: p.partition.Number})
+	p.turned[key] = append(p.turned[key], t)
 	for i := range changed.Removed {
-		p.respond(&changed.Removed[i], -1, a.position)
+		p.respond(&changed.Removed[i], withdrawn, a.position)
 	}
 	for i := range changed.Added {
-		p.respond(&changed.Added[i], +1, a.position)
+		p.respond(&changed.Added[i], requested, a.position)
 	}
 }
 
 // respond queues what a row of responses means for the panes: a request, in the minute in which the customer began to wait.
-func (p *Processor) respond(r *care.Response, sign int64, pos stream.Position) {
+func (p *Processor) respond(r *care.Response, kind changeKind, pos stream.Position) {
 	if r.WaitingID == "" {
 		return
 	}
-	p.changes = append(p.changes, change{position: pos, response: &responseChange{
-		brand: r.Brand, platform: r.Platform, at: r.WaitingSince, sign: sign,
-		answered: r.ResponseID != "", seconds: float64(r.Waiting.Value()) / 1000,
+	p.changes = append(p.changes, change{position: pos, kind: kind, request: window.Request{
+		Brand: r.Brand, Platform: r.Platform, At: r.WaitingSince,
+		Answered: r.ResponseID != "", Seconds: float64(r.Waiting.Value()) / 1000,
 	}})
 }
 
@@ -290,13 +287,15 @@ func (p *Processor) fetchPanes(ctx context.Context) error {
 	var keys []window.Key
 	for i := range p.changes {
 		c := &p.changes[i]
-		if c.response != nil {
-			keys = p.panes.MissingRequest(c.response.brand, c.response.platform, c.response.at, keys)
-			continue
-		}
-		keys = p.panes.Missing(c.add, keys)
-		if c.remove != nil {
-			keys = p.panes.Missing(c.remove, keys)
+		switch c.kind {
+		case requested, withdrawn:
+			at := window.Contribution{PublishedAt: c.request.At, Brand: c.request.Brand, Platform: c.request.Platform}
+			keys = p.panes.Missing(&at, keys)
+		case replaced:
+			keys = p.panes.Missing(&c.remove, keys)
+			keys = p.panes.Missing(&c.add, keys)
+		default:
+			keys = p.panes.Missing(&c.add, keys)
 		}
 	}
 	if len(keys) == 0 {

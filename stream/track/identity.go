@@ -35,14 +35,9 @@ func (s *identities) key(platform stream.Platform, id, brand string) identityKey
 	return xxh3.Hash128(s.buf)
 }
 
-// forget drops what was published before the given time. It sweeps only once per hour of event time: a sweep looks at
-// every identity.
+// forget drops what was published before the given time.
 func (s *identities) forget(before stream.Time) {
-	before = before.Truncate(stream.Hour)
-	if before <= s.oldest {
-		return
-	}
-	s.oldest = before
+	s.oldest = max(s.oldest, before)
 	for k, id := range s.seen {
 		if id.published < before {
 			delete(s.seen, k)

@@ -57,7 +57,6 @@ type Config struct {
 	Store         Store
 	Sink          task.Sink
 	Dead          DeadLetters
-	Observer      Observer
 	Now           func() time.Time // the wall clock, for idle sources only; default time.Now
 }
 
@@ -93,6 +92,7 @@ type Processor struct {
 
 	position stream.Position // everything before it is applied
 	flushed  stream.Position
+	swept    stream.Time // hour of the watermark at which memory was last swept
 	told     stream.Time // the watermark that roll was told last
 	toldIdle bool
 
@@ -113,7 +113,7 @@ func New(cfg Config, p stream.Partition, out Outbox, observer task.Observer) *Pr
 		ledger: task.NewLedger(stream.StageTrack, p), identities: newIdentities(),
 		panes: window.NewStore(p.Number, cfg.Window), book: care.NewBook(cfg.Care),
 		marks: map[stream.Partition]stream.Source{}, watermark: window.NewTracker(cfg.Window),
-		pending: map[identityKey]int{}, turned: map[care.Key][]int{},
+		pending: map[identityKey]int{}, turned: map[care.Key][]care.Turn{},
 	}
 }
 
@@ -134,11 +134,9 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	now := p.cfg.Now()
 	for _, mark := range progress.Sources {
 		p.marks[mark.Partition] = mark.Source
-		p.watermark.Observe(mark.Partition, mark.EventTime, now)
 	}
-	p.watermark.Restore(progress.Watermark)
+	p.watermark.Restore(progress.Watermark, task.Marks(progress.Sources), now)
 	watermark := p.watermark.Watermark()
-	p.panes.Advance(watermark, p.position)
 
 	// Panes beyond the restart point come along with their position: they skip what they cover.
 	panes, err := p.cfg.Store.OpenPanes(ctx, p.partition.Number, watermark)
@@ -146,6 +144,7 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	p.panes.Restore(panes)
+	p.panes.Advance(watermark, p.position)
 	p.identities.oldest = p.horizon(watermark, p.cfg.IdentityHorizon).Truncate(stream.Hour)
 	err = p.cfg.Store.EachIdentity(ctx, p.partition.Number, p.identities.oldest, p.position, func(id *stream.Identity) error {
 		p.identities.seen[p.identities.key(id.Platform, id.ItemID, id.Brand)] =
@@ -194,7 +193,9 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 		return err
 	}
 	for i := range p.changes {
-		p.changes[i].apply(p.panes)
+		if err := p.changes[i].apply(p.panes); err != nil {
+			return err
+		}
 	}
 	clear(p.changes)
 	p.changes = p.changes[:0]
@@ -221,7 +222,11 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 		return p.position, nil
 	}
 	p.rows.Panes = panes
-	p.rows.Responses, p.rows.Cases = p.book.Flush()
+	var turns []care.TurnRow
+	p.rows.Responses, p.rows.Cases, turns = p.book.Flush()
+	for i := range turns {
+		p.rows.Turns = append(p.rows.Turns, task.TurnRow{TurnRow: turns[i], Partition: p.partition.Number})
+	}
 	for i := range panes {
 		if panes[i].Grain == window.Minute && panes[i].Product == "" {
 			p.out.Add([]byte(panes[i].Brand), wire.AppendPane(nil, &panes[i]))
@@ -251,19 +256,30 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	p.flushed, p.told, p.toldIdle = p.position, watermark, idle
 	p.observer.Watermark(watermark, idle)
 
+	p.panes.Clean()
 	p.panes.Evict()
-	p.book.Evict(p.horizon(watermark, p.cfg.ThreadHorizon))
-	p.identities.forget(p.horizon(watermark, p.cfg.IdentityHorizon))
+	p.forget(watermark)
 	p.observer.State("threads", p.book.Len())
 	p.observer.State("panes", p.panes.Len())
 	p.observer.State("identities", len(p.identities.seen))
 	return p.position, nil
 }
 
+// forget drops from memory what lies behind the horizons, once per hour of event time: both sweeps look at every entry.
+func (p *Processor) forget(watermark stream.Time) {
+	hour := watermark.Truncate(stream.Hour)
+	if hour <= p.swept {
+		return
+	}
+	p.swept = hour
+	p.book.Evict(p.horizon(hour, p.cfg.ThreadHorizon))
+	p.identities.forget(p.horizon(hour, p.cfg.IdentityHorizon))
+}
+
 func (p *Processor) progress(watermark stream.Time) stream.Progress {
 	row := stream.Progress{Stage: stream.StageTrack, Partition: p.partition, Position: p.position, Watermark: watermark}
 	for _, mark := range p.watermark.Marks() {
-		row.Sources = append(row.Sources, stream.SourceMark{Source: p.marks[mark.Partition], EventTime: mark.Time})
+		row.Sources = append(row.Sources, stream.SourceMark{Source: p.marks[mark.Source], EventTime: mark.EventTime})
 	}
 	return row
 }
