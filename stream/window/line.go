@@ -31,7 +31,6 @@ type line struct {
 	hours    map[stream.Time]*hour
 	starts   []stream.Time // the keys of hours, ascending
 	changed  []stream.Time // minutes that differ from what the last flush showed
-	emptied  []stream.Time // those of them that showed something and are all zero now
 	base     base
 }
 
@@ -47,6 +46,7 @@ type hour struct {
 type sums struct {
 	counts Counts
 	found  bool // there is at least one minute
+	shown  bool // rows that are not all zero may have been shown of one of them
 }
 
 type cell struct {
@@ -55,7 +55,7 @@ type cell struct {
 	revision  stream.Position
 	parts     []part // what each source partition contributes; none in the line of all platforms
 	changed   bool
-	shown     bool // not all zero at the last flush
+	shown     bool // rows of it that are not all zero may have been shown
 }
 
 type part struct {
@@ -148,9 +148,20 @@ func (l *line) change(minute stream.Time, gain *Counts, added, removed []float64
 func (l *line) settle() {
 	for _, minute := range l.changed {
 		_, c := l.cell(minute)
-		c.changed, c.shown = false, !c.counts.Zero()
+		c.changed = false
+		if !c.counts.Zero() {
+			l.show(minute)
+		}
 	}
-	l.changed, l.emptied = l.changed[:0], l.emptied[:0]
+	l.changed = l.changed[:0]
+}
+
+// show notes that rows of the minute that are not all zero may have been shown.
+func (l *line) show(minute stream.Time) {
+	if h, c := l.cell(minute); !c.shown {
+		c.shown, h.sums.shown = true, true
+		l.touch(minute)
+	}
 }
 
 // drop forgets the hours for which gone returns true.
@@ -210,6 +221,7 @@ func (l *line) minutes(t *total, from, to stream.Time) {
 			}
 			t.counts.Add(&c.counts, 1)
 			t.found = true
+			t.shown = t.shown || c.shown
 			t.revision = max(t.revision, c.revision)
 			t.observe(c.responses)
 		}
@@ -247,6 +259,7 @@ func (l *line) whole(from, to stream.Time) {
 func (t *total) add(s *sums, revision stream.Position) {
 	t.counts.Add(&s.counts, 1)
 	t.found = t.found || s.found
+	t.shown = t.shown || s.shown
 	t.revision = max(t.revision, revision)
 }
 

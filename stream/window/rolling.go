@@ -145,6 +145,7 @@ func (r *Rolling) apply(p *Pane, revision stream.Position, load bool) bool {
 			return false
 		}
 	}
+	r.newest = max(r.newest, p.Start+stream.Minute)
 	responses := slices.Clone(p.Responses)
 	for j, seconds := range responses {
 		if !(seconds >= 0) {
@@ -160,16 +161,15 @@ func (r *Rolling) apply(p *Pane, revision stream.Position, load bool) bool {
 	silent := load && fresh
 	caughtUp := old.loaded && !load
 	old.position, old.counts, old.responses, old.loaded = p.Position, p.Counts, responses, load
-	if same && !caughtUp {
+	if same && !caughtUp && !load {
 		return false
 	}
 	l.change(p.Start, &gain, added, removed, revision, silent)
 	r.all.change(p.Start, &gain, added, removed, revision, silent)
-	if silent { // as it stands it has been shown
-		_, whole := r.all.cell(p.Start)
-		c.shown, whole.shown = c.shown || !p.Counts.Zero(), whole.shown || !p.Counts.Zero()
+	if load { // rows that are not zero may have been shown, of this state or of one before it
+		l.show(p.Start)
+		r.all.show(p.Start)
 	}
-	r.newest = max(r.newest, p.Start+stream.Minute)
 	return true
 }
 
@@ -208,17 +208,11 @@ func (r *Rolling) finalTo() stream.Time {
 
 // Flush appends to dst the rows whose content or finality has changed since the last flush, and those of the minutes
 // that have begun since, up to the head: the end of the newest minute seen, or the watermark if that is later. A row that is
-// all zero is left out, unless it was not before. Then it drops what memory need not hold any more.
+// all zero is left out, unless it may have been shown when it was not: an edit or a withdrawn answer took everything away. Then it drops what memory need not hold any more.
 func (r *Rolling) Flush(dst []RollingRow) []RollingRow {
 	head := max(r.head, r.newest, r.watermark.Truncate(stream.Minute))
 	final := max(r.final, r.finalTo())
 	for _, l := range r.lines {
-		slices.Sort(l.changed)
-		for _, minute := range l.changed {
-			if _, c := l.cell(minute); c.shown && c.counts.Zero() {
-				l.emptied = append(l.emptied, minute)
-			}
-		}
 		for _, length := range Windows {
 			r.spans = r.spans[:0]
 			for _, minute := range l.changed {
@@ -251,7 +245,7 @@ func (r *Rolling) show(dst []RollingRow, l *line, length, final stream.Time) []R
 				at = next
 				continue
 			}
-			if r.scratch.counts.Zero() && !l.emptiedIn(at-length, at) {
+			if r.scratch.counts.Zero() && (!r.scratch.shown || at > r.head) {
 				continue
 			}
 			row := RollingRow{
@@ -267,11 +261,6 @@ func (r *Rolling) show(dst []RollingRow, l *line, length, final stream.Time) []R
 		done = max(done, s.to)
 	}
 	return dst
-}
-
-// emptiedIn reports whether a minute in [from, to) has become all zero since the last flush.
-func (l *line) emptiedIn(from, to stream.Time) bool {
-	return slices.ContainsFunc(l.emptied, func(minute stream.Time) bool { return from <= minute && minute < to })
 }
 
 // drop forgets the hours that no row in waiting needs, and everything loaded for late partials.
