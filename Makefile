@@ -3,7 +3,7 @@ GO      ?= go
 TOOL    := $(GO) tool -modfile=deploy/tools/go.mod
 PKGS    ?= ./...
 ARGS    ?=
-JAVA    := $(shell command -v java 2>/dev/null)
+MVN     := $(shell command -v java >/dev/null && command -v mvn)
 CC_HERE := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 
 .PHONY: all demo test build setup setup-kafka lint format generate bench clean
@@ -30,8 +30,8 @@ deploy/embedded/node_modules/.package-lock.json: deploy/embedded/package-lock.js
 	@touch $@
 
 setup-kafka: ## the jars of a real Kafka, for the tests
-ifeq ($(JAVA),)
-	$(error the tests run a real Kafka and need Java 17 or newer on the PATH; `make demo` does not)
+ifeq ($(MVN),)
+	@echo "make test: the tests run a real Kafka and need Java 17 or newer and Maven on the PATH; make demo does not" >&2; exit 1
 endif
 	deploy/kafka/setup.sh
 

@@ -12,9 +12,12 @@ import (
 	"os/signal"
 	"syscall"
 	_ "time/tzdata" // the calendar of the care desk names zones, and the image has no zone files
+
+	"otklik/deploy/embedded"
 )
 
 func main() {
+	embedded.Main() // in the child process that is ClickHouse this does not return
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for a clean end; unregistering right after it lets a second one end the process at once.
 	context.AfterFunc(ctx, stop)

@@ -38,6 +38,7 @@ into ClickHouse.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{command: cmd.CommandPath(), err: err} })
 	root.AddCommand(
 		newCheckCommand(),
+		newDecodeCommand(),
 		newVersionCommand(),
 	)
 	wrapUsage(root)

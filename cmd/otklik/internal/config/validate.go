@@ -331,7 +331,9 @@ func (v *validator) clickhouse(c *ClickHouse) {
 func (v *validator) limits(l *Limits, quietGap time.Duration) {
 	between(v, "limits.max_future", l.MaxFuture, 0, maxFutureLimit)
 	between(v, "limits.identity_horizon", l.IdentityHorizon, minHorizon, maxHorizonLimit)
-	between(v, "limits.thread_horizon", l.ThreadHorizon, minHorizon, maxHorizonLimit)
+	if _, stated := v.places["limits.thread_horizon"]; stated { // else it follows from the quiet gap
+		between(v, "limits.thread_horizon", l.ThreadHorizon, minHorizon, maxHorizonLimit)
+	}
 	if l.ThreadHorizon <= quietGap {
 		v.at("limits.thread_horizon", fmt.Sprintf("%s is not longer than care.quiet_gap, %s", l.ThreadHorizon, quietGap), "add a day to the quiet gap")
 	}
