@@ -24,6 +24,7 @@ type Proportions struct {
 	Late       float64 // of the items, delivered hours to three days after their time
 	Malformed  float64 // of the records
 	Future     float64 // of the records, with a time twenty years ahead
+	Edits      float64 // of the questions about brands on Telegram, Mastodon and generic sites, edited later
 	Unmatched  float64 // of the items, about no tracked brand
 	Spam       float64 // of the items about brands
 	Other      float64 // of the records: reactions, joins and leaves, statistics, messages, notices, deletes
@@ -32,7 +33,7 @@ type Proportions struct {
 // DefaultProportions returns the proportions of the demonstration.
 func DefaultProportions() Proportions {
 	return Proportions{
-		Duplicates: 0.02, Disorder: 0.20, Late: 0.005, Malformed: 0.005, Future: 0.0005,
+		Duplicates: 0.02, Disorder: 0.20, Late: 0.005, Malformed: 0.005, Future: 0.0005, Edits: 0.10,
 		Unmatched: 0.35, Spam: 0.02, Other: 0.08,
 	}
 }
@@ -94,7 +95,7 @@ func (c Config) Validate() error {
 		most  float64
 	}{
 		{"duplicates", p.Duplicates, 0.5}, {"disorder", p.Disorder, 1}, {"late", p.Late, 0.5}, {"malformed", p.Malformed, 0.5},
-		{"future", p.Future, 0.1}, {"unmatched", p.Unmatched, 1}, {"spam", p.Spam, 1}, {"other", p.Other, 0.5},
+		{"future", p.Future, 0.1}, {"edits", p.Edits, 1}, {"unmatched", p.Unmatched, 1}, {"spam", p.Spam, 1}, {"other", p.Other, 0.5},
 	}
 	for _, s := range shares {
 		if math.IsNaN(s.value) || s.value < 0 || s.value > s.most {

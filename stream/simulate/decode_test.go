@@ -25,7 +25,7 @@ func hashLabel(text, _, brand string) stream.Label {
 // TestRecordsDecodeToWhatTheyMean runs every record through the real decoders and the real matcher: what they find must be
 // what the simulator put in.
 func TestRecordsDecodeToWhatTheyMean(t *testing.T) {
-	const events = 60_000
+	const events = 30_000
 	s, err := New(Config{Seed: 7, Events: events, Label: hashLabel})
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +116,7 @@ func differences(it *stream.Item, p *post) string {
 	check("edited", it.EditedAt, p.editedAt)
 	check("author", cmp.Or(it.Author.ID, it.Author.Name), p.author.id)
 	check("text", it.Text, p.text)
+	check("language", it.Lang, statedLang(p))
 	if p.parent != nil && (p.platform != stream.VK || p.feed == feedFirst) {
 		check("parent", it.ParentID, p.parent.id)
 	}

@@ -3,7 +3,8 @@ package simulate
 import "otklik/stream"
 
 // The oracle of response times. It is deliberately simpler than stream/care and shares nothing with it: the story
-// happens in the order of event time, so one open wait per customer and conversation is all that there is to remember.
+// happens in the order of event time, and an answer is promised when its request appears, so one open wait per customer
+// and conversation is all that there is to remember.
 
 // needsAnswer is the rule for messages that the brand ought to answer: a customer's post or comment that speaks to the
 // brand, is negative or asks; except a positive one that asks nothing.
@@ -45,7 +46,7 @@ func (s *Simulator) hear(p *post, n *naming) {
 		return
 	}
 	k := waitKey{n.brand, p.platform, p.thread, p.author.id}
-	if needsAnswer(p, n) {
+	if needsAnswer(p, n) || p.replied {
 		s.await(k, p)
 	}
 }

@@ -324,21 +324,25 @@ func (s *Simulator) publish(p *post) {
 	case stream.Post, stream.Comment, stream.Repost:
 		s.identify(p)
 		for i := range p.namings {
-			p.namings[i].label = s.label(p.text, p.lang, p.namings[i].brand)
+			p.namings[i].label = s.label(p, p.namings[i].brand)
+		}
+		future := p.at > s.end // a dead letter
+		if !future {
+			s.change(p)
 		}
 		s.send(p)
-		if p.at > s.end {
-			return // from the future: a dead letter
+		if future {
+			return
 		}
 		s.count(p, +1)
+		s.recent[p.platform].keep(p)
+		s.react(p)
 		for i := range p.namings {
 			s.hear(p, &p.namings[i])
 		}
-		s.recent[p.platform].keep(p)
-		s.react(p)
 	case stream.Edit:
 		for i := range p.namings {
-			p.namings[i].label = s.label(p.text, p.lang, p.namings[i].brand)
+			p.namings[i].label = s.label(p, p.namings[i].brand)
 		}
 		before := p.original
 		s.count(before, -1)
@@ -358,7 +362,10 @@ func (s *Simulator) send(p *post) {
 		arrival = s.now
 	}
 	switch u := s.rng.Float64(); {
-	case item && u < s.share.Late && !p.changing:
+	case p.changing || p.kind == stream.Edit:
+		// The versions of an item come in their order.
+		p.deliver = arrival + 100 + stream.Time(s.rng.Int64N(int64(2*stream.Second-100)))
+	case item && u < s.share.Late:
 		p.deliver = arrival + stream.Hour + stream.Time(s.rng.Int64N(int64(71*stream.Hour)))
 	case u < s.share.Late+s.share.Disorder:
 		p.deliver = arrival + stream.Time(s.rng.Int64N(int64(90*stream.Second)))
@@ -369,7 +376,7 @@ func (s *Simulator) send(p *post) {
 	if p.at > s.end {
 		return
 	}
-	if item && s.planned < s.cfg.Events && s.rng.Float64() < s.share.Duplicates {
+	if item && !p.changing && s.planned < s.cfg.Events && s.rng.Float64() < s.share.Duplicates {
 		c := *p
 		c.copied = true
 		c.deliver += 500 + stream.Time(s.rng.Int64N(int64(10*stream.Minute)))

@@ -418,7 +418,6 @@ func (s *Simulator) react(p *post) {
 		s.followAnswer(p)
 	default:
 		s.serve(p)
-		s.change(p)
 	}
 }
 
@@ -507,7 +506,9 @@ func (s *Simulator) reply(to *post, who *account, text string, after stream.Time
 		a.text = "@" + to.author.handle + " " + a.text
 	}
 	s.finish(a)
-	s.promise(a)
+	if s.promise(a) && a.author.approved && !a.automatic() {
+		a.parent.replied = true
+	}
 }
 
 // comeBack promises a further message of a customer.
@@ -595,15 +596,16 @@ func (s *Simulator) followNews(p *post) {
 	}
 }
 
-// change lets an author edit a post some minutes later, where platforms tell both times.
+// change lets an author edit a post some minutes later, where platforms tell both times. Only questions are edited, and
+// they stay questions: the brand ought to answer them whatever the classifier makes of either version, so the response
+// times do not depend on which version is read first.
 func (s *Simulator) change(p *post) {
 	switch p.platform {
 	case stream.Telegram, stream.Mastodon, stream.Generic:
 	default:
 		return
 	}
-	// A later version must not overtake the first.
-	if len(p.namings) == 0 || p.deliver-p.at > 100*stream.Second || !s.chance(0.03) {
+	if len(p.namings) == 0 || p.author.brand != nobody || !p.question || p.kind == stream.Repost || !s.chance(s.share.Edits) {
 		return
 	}
 	e := *p

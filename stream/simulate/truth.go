@@ -244,7 +244,7 @@ func countsOf(p *post, n *naming) Counts {
 	if p.kind == stream.Repost {
 		c.Reposts = 1
 	}
-	if p.question && p.kind != stream.Repost { // a repost repeats a question
+	if p.question {
 		c.Questions = 1
 	}
 	if p.severe {
@@ -322,10 +322,7 @@ func (s *Simulator) Truth() *Truth {
 			})
 		}
 	}
-	slices.SortFunc(t.Responses, func(a, b Response) int {
-		return cmp.Or(cmp.Compare(a.Brand, b.Brand), cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.WaitingSince, b.WaitingSince),
-			cmp.Compare(a.ResponseAt, b.ResponseAt), cmp.Compare(a.WaitingID, b.WaitingID), cmp.Compare(a.ResponseID, b.ResponseID))
-	})
+	sortResponses(t.Responses)
 	var voice int64
 	for i := range s.brands {
 		c := &l.totals[i]
@@ -341,4 +338,11 @@ func (s *Simulator) Truth() *Truth {
 		}
 	}
 	return t
+}
+
+func sortResponses(rows []Response) {
+	slices.SortFunc(rows, func(a, b Response) int {
+		return cmp.Or(cmp.Compare(a.Brand, b.Brand), cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.WaitingSince, b.WaitingSince),
+			cmp.Compare(a.ResponseAt, b.ResponseAt), cmp.Compare(a.WaitingID, b.WaitingID), cmp.Compare(a.ResponseID, b.ResponseID))
+	})
 }

@@ -1,0 +1,22 @@
+package simulate
+
+import "testing"
+
+// BenchmarkNext measures records of all platforms with the shipped classifier; one record is one operation.
+func BenchmarkNext(b *testing.B) {
+	s, err := New(Config{Seed: 1, Events: max(b.N, 1000)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	bytes := int64(0)
+	for b.Loop() {
+		r, ok := s.Next()
+		if !ok {
+			b.Fatal("the story ended early")
+		}
+		bytes += int64(len(r.Value))
+	}
+	b.ReportMetric(float64(bytes)/float64(b.N), "B/record")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
