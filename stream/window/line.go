@@ -14,15 +14,51 @@ import (
 // accuracy is the relative accuracy of the response quantiles.
 const accuracy = 0.01
 
-// newSketch returns an empty DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with
-// relative-error guarantees", VLDB 2019). Its bins hold whole numbers and never collapse, so that the order in which
-// values are added or sketches merged leaves no trace in a quantile.
-func newSketch() *ddsketch.DDSketch {
+// responseBins maps a response time to its bin, the same for all sketches.
+var responseBins = newMapping()
+
+func newMapping() *mapping.LogarithmicMapping {
 	m, err := mapping.NewLogarithmicMapping(accuracy)
 	if err != nil {
 		panic("window: " + err.Error()) // the accuracy is a constant
 	}
-	return ddsketch.NewDDSketch(m, store.NewDenseStore(), store.NewDenseStore())
+	return m
+}
+
+// bin is the number of a bin of a sketch: a response time, to within the accuracy. Minutes keep bins instead of
+// seconds because the logarithm costs more than everything else that a row does with a response.
+type bin int32
+
+const (
+	// noWait is the bin of an answer within the same millisecond, which no logarithm has.
+	noWait = bin(math.MinInt32)
+	// longestWait in seconds keeps a nonsensical wait from stretching the sketches.
+	longestWait  = 1e12
+	shortestWait = 1e-3
+)
+
+// binsOf returns the bins of response times in seconds, ascending.
+func binsOf(seconds []float64) []bin {
+	if len(seconds) == 0 {
+		return nil
+	}
+	bins := make([]bin, len(seconds))
+	for i, s := range seconds {
+		if s >= shortestWait {
+			bins[i] = bin(responseBins.Index(min(s, longestWait)))
+		} else {
+			bins[i] = noWait
+		}
+	}
+	slices.Sort(bins)
+	return bins
+}
+
+// newSketch returns an empty DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with
+// relative-error guarantees", VLDB 2019). Its bins hold whole numbers and never collapse, so that the order in which
+// values are added or sketches merged leaves no trace in a quantile.
+func newSketch() *ddsketch.DDSketch {
+	return ddsketch.NewDDSketch(responseBins, store.NewDenseStore(), store.NewDenseStore())
 }
 
 // line is the minutes of a brand on one platform, or on all of them together, with the sums of their hours.
@@ -51,7 +87,7 @@ type sums struct {
 
 type cell struct {
 	counts    Counts
-	responses []float64
+	responses []bin
 	revision  stream.Position
 	parts     []part // what each source partition contributes; none in the line of all platforms
 	changed   bool
@@ -63,7 +99,7 @@ type part struct {
 	loaded    bool // from the table, and its record may not have been read yet
 	position  stream.Position
 	counts    Counts
-	responses []float64 // ascending
+	responses []bin // ascending
 }
 
 // base is the sum over whole hours that the rows of an hour have in common.
@@ -120,13 +156,13 @@ func (l *line) touch(minute stream.Time) {
 }
 
 // change adds what a minute has gained (and lost) to the line.
-func (l *line) change(minute stream.Time, gain *Counts, added, removed []float64, revision stream.Position, silent bool) {
+func (l *line) change(minute stream.Time, gain *Counts, added, removed []bin, revision stream.Position, silent bool) {
 	h, c := l.cell(minute)
 	c.counts.Add(gain, 1)
 	h.sums.counts.Add(gain, 1)
 	if len(added) > 0 || len(removed) > 0 {
-		for _, seconds := range removed {
-			i := slices.Index(c.responses, seconds)
+		for _, b := range removed {
+			i := slices.Index(c.responses, b)
 			last := len(c.responses) - 1
 			c.responses[i] = c.responses[last]
 			c.responses = c.responses[:last]
@@ -263,10 +299,16 @@ func (t *total) add(s *sums, revision stream.Position) {
 	t.revision = max(t.revision, revision)
 }
 
-func (t *total) observe(responses []float64) {
-	for _, seconds := range responses {
-		if err := t.sketch.Add(seconds); err != nil {
-			panic("window: response time of a pane: " + err.Error()) // Rolling.Apply lets none in that has no bin
+func (t *total) observe(responses []bin) {
+	if len(responses) == 0 {
+		return
+	}
+	positive := t.sketch.GetPositiveValueStore()
+	for _, b := range responses {
+		if b != noWait {
+			positive.Add(int(b))
+		} else if err := t.sketch.Add(0); err != nil {
+			panic("window: " + err.Error()) // a sketch takes 0 whatever its mapping
 		}
 	}
 	t.answers += len(responses)

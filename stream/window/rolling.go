@@ -12,10 +12,6 @@ import (
 // longest is the longest of Windows.
 const longest = stream.Day
 
-// longestWait is the longest response time that has a bin in the sketches: no wait on Earth comes near it, and it keeps
-// a nonsensical one from stretching the sketch.
-const longestWait = 1e12
-
 // Rolling keeps the rolling windows of one brand: the counts of [At−window, At) for every full minute At, every platform
 // and all platforms together. It is fed with the partials that track produces (otklik.panes) and gives rows of the table
 // rolling. It is not safe for concurrent use.
@@ -31,7 +27,7 @@ const longestWait = 1e12
 //	for each watermark: r.Advance
 //	for each flush: rows = r.Flush(rows)
 //
-// Memory holds the last 24 hours and some more; Flush drops what is older.
+// Memory holds two days; Flush drops what is older.
 type Rolling struct {
 	brand  string
 	grace  stream.Time
@@ -60,7 +56,9 @@ func NewRolling(brand string, cfg Config) *Rolling {
 	r := &Rolling{
 		brand:  brand,
 		grace:  span(cfg.Grace),
-		retain: longest + span(cfg.MaxDisorder) + span(cfg.Grace) + stream.Hour,
+		// An answer revises the minute of its request, mostly within a day: the windows that hold it reach a day further
+		// back. Two days in memory spare it a query.
+		retain: 2*longest + span(cfg.MaxDisorder) + span(cfg.Grace),
 		all:    newLine(""),
 		loaded: make(map[stream.Time]bool),
 	}
@@ -118,8 +116,8 @@ func (r *Rolling) load(panes []Pane, revision stream.Position) {
 }
 
 // Apply takes a partial, read at the given position of otklik.panes, and reports whether it changed a figure. Panes
-// other than those of minutes with product "" have no part in the windows. Response times are clamped to what a sketch
-// can hold, 10¹² seconds.
+// other than those of minutes with product "" have no part in the windows. Response times beyond 10¹² seconds count as that,
+// negative ones as 0; no source gives any.
 func (r *Rolling) Apply(p *Pane, revision stream.Position) bool { return r.apply(p, revision, false) }
 
 func (r *Rolling) apply(p *Pane, revision stream.Position, load bool) bool {
@@ -146,14 +144,7 @@ func (r *Rolling) apply(p *Pane, revision stream.Position, load bool) bool {
 		}
 	}
 	r.newest = max(r.newest, p.Start+stream.Minute)
-	responses := slices.Clone(p.Responses)
-	for j, seconds := range responses {
-		if !(seconds >= 0) {
-			seconds = 0
-		}
-		responses[j] = min(seconds, longestWait)
-	}
-	slices.Sort(responses)
+	responses := binsOf(p.Responses)
 	gain := p.Counts
 	gain.Add(&old.counts, -1)
 	added, removed := difference(responses, old.responses)
@@ -174,7 +165,7 @@ func (r *Rolling) apply(p *Pane, revision stream.Position, load bool) bool {
 }
 
 // difference returns the values that only a has and those that only b has; both are ascending multisets.
-func difference(a, b []float64) (onlyA, onlyB []float64) {
+func difference(a, b []bin) (onlyA, onlyB []bin) {
 	for len(a) > 0 && len(b) > 0 {
 		switch {
 		case a[0] == b[0]:
@@ -245,7 +236,7 @@ func (r *Rolling) show(dst []RollingRow, l *line, length, final stream.Time) []R
 				at = next
 				continue
 			}
-			if r.scratch.counts.Zero() && (!r.scratch.shown || at > r.head) {
+			if r.scratch.counts.Zero() && !r.scratch.shown {
 				continue
 			}
 			row := RollingRow{
