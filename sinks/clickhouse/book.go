@@ -3,30 +3,14 @@ package clickhouse
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"otklik/stream"
 )
 
-// ledgerSpan is how much of the books a task restores unasked.
-const ledgerSpan = 48 * stream.Hour
-
-// LedgerRows returns the pages of the books of one partition: the last 48 hours before its newest page, and any of the
-// hours asked for besides, in the order of the hours.
-func (c *Client) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Partition, hours ...stream.Time) ([]stream.LedgerRow, error) {
-	where := "stage = ? AND topic = ? AND partition = ?"
-	recent := fmt.Sprintf("hour > (SELECT max(hour) FROM %s WHERE %s) - INTERVAL %d HOUR", c.table("ledger"), where, ledgerSpan/stream.Hour)
-	args := []any{string(stage), p.Topic, p.Number}
-	args = append(args, args...)
-	condition := recent
-	if len(hours) > 0 {
-		asked := make([]string, len(hours))
-		for i, h := range hours {
-			asked[i] = literal(h)
-		}
-		condition = "(" + recent + " OR hour IN (" + strings.Join(asked, ", ") + "))"
-	}
+// LedgerRows returns all pages of the books of one partition, in the order of the hours. A task needs all of them: it begins
+// a page that it does not find anew, so a page left out would lose its counts.
+func (c *Client) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Partition) ([]stream.LedgerRow, error) {
 	var out []stream.LedgerRow
 	err := c.each(restoring(ctx), func(scan func(...any) error) error {
 		var (
@@ -43,7 +27,8 @@ func (c *Client) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Pa
 		r.Hour, r.Position = stream.Time(hour.UnixMilli()), stream.Position(position)
 		out = append(out, r)
 		return nil
-	}, "SELECT "+names(&ledgerTable)+" FROM "+c.table("ledger")+" FINAL WHERE "+where+" AND "+condition+" ORDER BY hour", args...)
+	}, "SELECT "+names(&ledgerTable)+" FROM "+c.table("ledger")+" FINAL WHERE stage = ? AND topic = ? AND partition = ? ORDER BY hour",
+		string(stage), p.Topic, p.Number)
 	if err != nil {
 		return nil, fmt.Errorf("restore ledger of %s in %s: %w", stage, p, err)
 	}

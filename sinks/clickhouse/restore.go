@@ -319,13 +319,16 @@ func (c *Client) panes(ctx context.Context, condition string, args ...any) ([]wi
 	return out, err
 }
 
-// EachTurn calls fn for every turn of a partition of otklik.mentions at or after since that was first brought at or before
-// upTo; the turns of one thread come together and in the order of time. The turn is only valid during the call.
+// EachTurn calls fn for every turn, first brought at or before upTo, of the threads of a partition of otklik.mentions that
+// have a turn at or after since: a thread comes whole, its turns together and in the order of time. The turn is only
+// valid during the call.
 func (c *Client) EachTurn(ctx context.Context, partition int32, since stream.Time, upTo stream.Position, fn func(*TurnRow) error) error {
 	err := c.turns(restoring(ctx), fn, fmt.Sprintf(
-		`PREWHERE partition = %d AND at >= %s WHERE position <= %d ORDER BY sipHash64(thread), brand, platform, thread, at, item_id
+		`PREWHERE partition = %[1]d
+		WHERE position <= %[3]d AND sipHash64(thread) IN (SELECT sipHash64(thread) FROM %[4]s WHERE partition = %[1]d AND at >= %[2]s)
+		ORDER BY sipHash64(thread), brand, platform, thread, at, item_id
 		SETTINGS optimize_read_in_order = 1`,
-		partition, literal(since), uint64(upTo)))
+		partition, literal(since), uint64(upTo), c.table("turns")))
 	if err != nil {
 		return fmt.Errorf("restore turns of %s/%d: %w", topicMentions, partition, err)
 	}

@@ -8,15 +8,12 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/task"
 	"otklik/stream/window"
 )
 
 // TurnRow is a row of the table turns: a turn with its conversation and the partition of otklik.mentions.
-type TurnRow struct {
-	care.Key
-	care.Turn
-	Partition int32
-}
+type TurnRow = task.TurnRow
 
 // table is one storage table as it is written.
 type table[T any] struct {

@@ -8,29 +8,13 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/task"
 	"otklik/stream/window"
 )
 
-// Batch is what one flush of a task makes durable. The three groups are written one after the other (see "Position and
+// Batch is what one flush of a task makes durable. Its three groups are written one after the other (see "Position and
 // restart point" in stream/DESIGN.md); within a group the tables are written in parallel. The writer only reads it.
-type Batch struct {
-	// Rows that count.
-	Panes       []window.Pane
-	Responses   []care.Response
-	Cases       []care.Case
-	Ledger      []stream.LedgerRow
-	Communities []stream.CommunityRow
-	Erasures    []stream.ErasureRow
-	DeadLetters []stream.DeadLetter
-	Rolling     []window.RollingRow
-
-	// Rows that remember.
-	Mentions []stream.MentionRow
-	Turns    []TurnRow
-
-	// Where the task restarts.
-	Progress []stream.Progress
-}
+type Batch = task.Rows
 
 // Writer makes batches durable. All tasks of a process share one, so that their rows travel in common inserts; safe for
 // concurrent use.

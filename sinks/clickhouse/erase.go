@@ -1,0 +1,174 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// Eraser blanks what the table erasures names: text, author, handles and address of the mentions of an item that its
+// platform deleted, and the customer of its responses and cases. Label, counts and times stay, so no figure moves.
+//
+// The author in turns is needed while the conversation can go on (whose message is whose decides what an answer
+// answered); turns are closed to readers, and once a turn is older than EraseTurnsAfter its author and customer become a
+// pseudonym that is the same in the whole conversation.
+//
+// One process is enough; several do no harm. Not safe for concurrent use by itself.
+type Eraser struct {
+	client *Client
+	// EraseTurnsAfter is the age at which the author of an erased turn becomes a pseudonym; NewEraser sets 31 days.
+	EraseTurnsAfter time.Duration
+
+	seen time.Time // server time up to which rows were checked; zero: everything is to be checked
+}
+
+// eraseOverlap is how far each check looks back before the last one: the server stamps a row when its insert begins and
+// shows it when the insert ends.
+const eraseOverlap = 10 * time.Minute
+
+// eraseItems is how many items one mutation names.
+const eraseItems = 2000
+
+// Eraser returns an eraser on the connections of c. Its first call looks at every row.
+func (c *Client) Eraser() *Eraser { return &Eraser{client: c, EraseTurnsAfter: 31 * 24 * time.Hour} }
+
+// erasable are the tables with personal data of an item: the columns that name the item, and what is blanked.
+var erasable = []struct {
+	table string
+	item  []string // columns with an item id
+	open  string   // true while there is something left to blank
+	set   string
+	aged  bool // only rows older than EraseTurnsAfter
+}{
+	{"mentions", []string{"item_id"}, "NOT erased",
+		"text = '', author_id = '', author_handle = '', author_name = '', url = '', customer_id = '', " +
+			"parent_author_id = '', parent_author_handle = '', repost_author_id = '', repost_author_handle = '', " +
+			"mentioned_ids = [], mentioned_handles = [], erased = true", false},
+	{"responses", []string{"waiting_id", "request_id"}, "customer_id != ''", "customer_id = ''", false},
+	{"cases", []string{"case_id"}, "customer_id != ''", "customer_id = ''", false},
+	{"turns", []string{"item_id"}, "NOT own AND NOT (startsWith(author_id, 'erased-') AND startsWith(customer_id, 'erased-'))",
+		"author_id = if(startsWith(author_id, 'erased-'), author_id, concat('erased-', hex(sipHash64(platform, author_id)))), " +
+			"customer_id = if(startsWith(customer_id, 'erased-'), customer_id, concat('erased-', hex(sipHash64(platform, customer_id))))", true},
+}
+
+// Erase blanks what is to be blanked and returns how many rows of mentions, responses, cases and turns it found open. It
+// is idempotent, and cheap when nothing was deleted or delivered since the last call: a row that arrives after its
+// erasure, or is written again by a replay, is caught by the next call.
+func (e *Eraser) Erase(ctx context.Context) (int, error) {
+	now, err := e.client.serverTime(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("erase: %w", err)
+	}
+	rows := 0
+	for _, t := range erasable {
+		for _, column := range t.item {
+			open := t.open
+			if t.aged {
+				open += fmt.Sprintf(" AND at < now64(3) - INTERVAL %d SECOND", int64(e.EraseTurnsAfter/time.Second))
+			}
+			n, err := e.eraseColumn(ctx, t.table, column, open, t.set, t.aged)
+			if err != nil {
+				return rows, fmt.Errorf("erase %s by %s: %w", t.table, column, err)
+			}
+			rows += n
+		}
+	}
+	e.seen = now
+	return rows, nil
+}
+
+// found is one item that is to be erased, with the number of rows it has in a table.
+type found struct {
+	platform, item string
+	rows           uint64
+}
+
+func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set string, aged bool) (int, error) {
+	c := e.client
+	rows := 0
+	for {
+		items, err := e.find(ctx, table, column, open, aged)
+		if err != nil {
+			return rows, err
+		}
+		for some := range slices.Chunk(items, eraseItems) {
+			names := make([]string, len(some))
+			for i, f := range some {
+				names[i] = "(" + quote(f.platform) + ", " + quote(f.item) + ")"
+				rows += int(f.rows)
+			}
+			// Literal keys: a mutation with a subquery is refused on replicated tables. The mutation is waited for.
+			err := c.conn.Exec(driver.Context(ctx, driver.WithSettings(driver.Settings{"mutations_sync": 2})),
+				fmt.Sprintf("ALTER TABLE %s%s UPDATE %s WHERE (platform, %s) IN (%s) AND %s",
+					c.local(table), c.onCluster(), set, column, strings.Join(names, ", "), open))
+			if err != nil {
+				return rows, err
+			}
+		}
+		if len(items) < findLimit {
+			return rows, nil
+		}
+	}
+}
+
+// findLimit bounds the items of one search; more are found by the next after these were erased.
+const findLimit = 20_000
+
+// find returns items that have open rows in a table: those whose erasure was written since the last check against all
+// rows, and those whose rows were written since against all erasures.
+func (e *Eraser) find(ctx context.Context, table, column, open string, aged bool) ([]found, error) {
+	c := e.client
+	since := "1"
+	if !e.seen.IsZero() && !aged { // turns come of age without being written
+		since = fmt.Sprintf("written_at >= toDateTime(%d, 'UTC')", e.seen.Add(-eraseOverlap).Unix())
+	}
+	query := fmt.Sprintf("SELECT platform, %[1]s AS item, count() AS rows FROM %[2]s WHERE %[3]s AND (platform, %[1]s) GLOBAL IN (SELECT platform, item_id FROM %[4]s WHERE %[5]s) GROUP BY platform, item",
+		column, c.table(table), open, c.table("erasures"), since)
+	if since != "1" {
+		query += fmt.Sprintf(" UNION DISTINCT SELECT platform, %[1]s AS item, count() AS rows FROM %[2]s WHERE %[3]s AND %[5]s AND (platform, %[1]s) GLOBAL IN (SELECT platform, item_id FROM %[4]s) GROUP BY platform, item",
+			column, c.table(table), open, c.table("erasures"), since)
+	}
+	var out []found
+	err := c.each(ctx, func(scan func(...any) error) error {
+		var f found
+		if err := scan(&f.platform, &f.item, &f.rows); err != nil {
+			return err
+		}
+		out = append(out, f)
+		return nil
+	}, fmt.Sprintf("SELECT platform, item, max(rows) FROM (%s) GROUP BY platform, item LIMIT %d", query, findLimit))
+	return out, err
+}
+
+// serverTime returns the clock that written_at is taken from.
+func (c *Client) serverTime(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	if err := c.conn.QueryRow(ctx, "SELECT now('UTC')").Scan(&now); err != nil {
+		return time.Time{}, fmt.Errorf("read the time of the server: %w", err)
+	}
+	return now, nil
+}
+
+// local returns the name of the table that a mutation works on.
+func (c *Client) local(name string) string {
+	if c.cfg.Cluster != "" {
+		return c.table(name + "_local")
+	}
+	return c.table(name)
+}
+
+func (c *Client) onCluster() string {
+	if c.cfg.Cluster != "" {
+		return " ON CLUSTER `" + c.cfg.Cluster + "`"
+	}
+	return ""
+}
+
+// quote writes s as a ClickHouse string literal.
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
