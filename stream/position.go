@@ -42,8 +42,13 @@ func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Epoch(), p.Nex
 // itself after a restart, not a duplicate (see stream/DESIGN.md, "Echoes").
 type Source struct {
 	Partition Partition
-	Offset    int64
+	Offset    int64 // of the record, below the 16-bit epoch of its topic: a recreated topic goes on growing
 	Index     int32
+}
+
+// SourceOf returns the source of the first mention of the record at offset in an epoch of its topic.
+func SourceOf(p Partition, epoch uint16, offset int64) Source {
+	return Source{Partition: p, Offset: int64(epoch)<<epochShift | offset}
 }
 
 // Before reports whether s lies before o in the same raw partition.

@@ -122,7 +122,7 @@ func (p *Processor) record(rec *stream.Record) {
 	pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
 	var b stream.Books
 	b.Records = 1
-	src := stream.Source{Partition: p.partition, Offset: rec.Offset}
+	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
 	dead := func(reason, detail string) {
 		b.Read++
 		b.DeadLetters++

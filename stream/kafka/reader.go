@@ -124,8 +124,7 @@ func (r *reader) locate(ctx context.Context) error {
 		r.next = rg.First
 	}
 	if r.next > rg.End {
-		r.fatal = fmt.Errorf("read %s: position %d, but the partition ends at %d: %w; the topic was recreated or truncated: "+
-			"run `otklik migrate --new-epoch %s` to go on with its new contents", r.partition, r.next, rg.End, ErrPositionBeyondEnd, r.partition.Topic)
+		r.fatal = fmt.Errorf("read %s: position %d, end %d: %w", r.partition, r.next, rg.End, ErrPositionBeyondEnd)
 		return r.fatal
 	}
 	if r.next < rg.First {

@@ -100,9 +100,9 @@ type Processor struct {
 	changes  []change
 	versions map[identityKey]*stream.MentionRow // current versions fetched for the batch
 	pending  map[identityKey]int                // index in rows.Mentions of versions not yet flushed
-	turned   map[care.Key][]int                 // indexes in rows.Turns not yet flushed
+	turned   map[care.Key][]care.Turn           // not yet flushed
 	rows     task.Rows
-	seen     map[stream.Platform]*stream.Books
+	seen     stream.Books // what became of the batch
 }
 
 // New returns the processor of a partition of otklik.mentions, which writes partials to out.

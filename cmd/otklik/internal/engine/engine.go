@@ -1,0 +1,227 @@
+// Package engine wires the three stages to Kafka and ClickHouse and runs them: what `otklik run`, the demo, the benchmark
+// and the crash tests have in common.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"otklik/cmd/otklik/internal/config"
+	"otklik/cmd/otklik/internal/ops"
+	"otklik/sinks/clickhouse"
+	"otklik/sinks/deadletter"
+	"otklik/stream"
+	"otklik/stream/brand"
+	"otklik/stream/care"
+	"otklik/stream/ingest"
+	"otklik/stream/kafka"
+	"otklik/stream/roll"
+	"otklik/stream/sentiment"
+	"otklik/stream/task"
+	"otklik/stream/track"
+	"otklik/stream/window"
+)
+
+// eraseInterval is how often deletes are carried out: a delete erases within a minute.
+const eraseInterval = 15 * time.Second
+
+// Options say what to run and on what.
+type Options struct {
+	Config     *config.Config
+	Kafka      *kafka.Client
+	ClickHouse *clickhouse.Client
+	Classifier sentiment.Classifier
+	Metrics    *ops.Metrics
+	Logger     *slog.Logger
+	// Once drains what the topics hold at the start of each stage, stage after stage, and ends.
+	Once bool
+	// Ready, if set, is called when the stages begin.
+	Ready func()
+}
+
+// Engine is one process's share of the work.
+type Engine struct {
+	Options
+	matcher *brand.Matcher
+	care    *care.Evaluator
+	writer  *clickhouse.Writer
+	dead    *deadletter.Topic
+	topics  map[string]clickhouse.Topic // by name, as the cluster has them and with their epoch
+	raw     map[string]stream.Platform  // platform by firehose topic
+}
+
+// New prepares an engine: it makes sure that the topics exist and refuses, wrapping ErrRefused, when the topics or the
+// configuration are not those that the figures in ClickHouse were computed with.
+func New(ctx context.Context, o Options) (*Engine, error) {
+	matcher, err := brand.NewMatcher(o.Config.Brands)
+	if err != nil {
+		return nil, err
+	}
+	evaluator, err := care.NewEvaluator(o.Config.Care)
+	if err != nil {
+		return nil, fmt.Errorf("care: %w", err)
+	}
+	e := &Engine{Options: o, matcher: matcher, care: evaluator, writer: o.ClickHouse.Writer(), raw: map[string]stream.Platform{}}
+	for platform, topic := range o.Config.Kafka.Topics.Firehose {
+		e.raw[topic] = platform
+	}
+	if err := e.guard(ctx); err != nil {
+		return nil, err
+	}
+	topics := &o.Config.Kafka.Topics
+	e.dead = &deadletter.Topic{
+		Producer: o.Kafka, Name: topics.DeadLetter, Partitions: int(e.topics[topics.DeadLetter].Partitions),
+		OnSent: func(l *stream.DeadLetter) { o.Metrics.DeadLetter(l.Stage, l.Reason, 1) },
+	}
+	return e, nil
+}
+
+// Run runs the configured stages until ctx ends, or with Once until they have drained their topics. It returns nil when ctx
+// ended it; what was flushed by then is durable, the rest is replayed by the next run.
+func (e *Engine) Run(ctx context.Context) error {
+	if e.Ready != nil {
+		e.Ready()
+	}
+	if e.Once {
+		return e.drain(ctx)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, stage := range e.Config.Stages {
+		group.Go(func() error { return e.stage(ctx, stage, nil) })
+	}
+	if slices.Contains(e.Config.Stages, stream.StageTrack) {
+		group.Go(func() error { return e.erase(ctx) })
+	}
+	return group.Wait()
+}
+
+// drain runs the stages one after the other, each up to what its topics hold when it begins.
+func (e *Engine) drain(ctx context.Context) error {
+	for _, stage := range stream.Stages {
+		if !slices.Contains(e.Config.Stages, stage) {
+			continue
+		}
+		until := map[stream.Partition]int64{}
+		for _, topic := range e.topicsOf(stage) {
+			ranges, err := e.Kafka.Ranges(ctx, topic)
+			if err != nil {
+				return err
+			}
+			for n, r := range ranges {
+				until[stream.Partition{Topic: topic, Number: n}] = r.End
+			}
+		}
+		if err := e.stage(ctx, stage, until); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if !slices.Contains(e.Config.Stages, stream.StageTrack) {
+		return nil
+	}
+	_, err := e.ClickHouse.Erase(ctx)
+	return err
+}
+
+func (e *Engine) topicsOf(stage stream.Stage) []string {
+	switch stage {
+	case stream.StageIngest:
+		topics := make([]string, 0, len(e.raw))
+		for topic := range e.raw {
+			topics = append(topics, topic)
+		}
+		slices.Sort(topics)
+		return topics
+	case stream.StageTrack:
+		return []string{e.Config.Kafka.Topics.Mentions}
+	default:
+		return []string{e.Config.Kafka.Topics.Panes}
+	}
+}
+
+// stage runs one stage as a member of its consumer group; until bounds it (nil: for ever).
+func (e *Engine) stage(ctx context.Context, stage stream.Stage, until map[stream.Partition]int64) error {
+	limits := &e.Config.Limits
+	group := kafka.GroupConfig{
+		ID: e.Config.Kafka.Group(stage), Topics: e.topicsOf(stage), WatchPartitions: stage == stream.StageIngest,
+		Drain: until != nil, Logger: e.Logger,
+	}
+	return e.Kafka.RunGroup(ctx, group, func(ctx context.Context, a kafka.Assignment) error {
+		observer := e.Metrics.Task(stage, a.Partition)
+		proc, err := e.processor(stage, a.Partition, observer)
+		if err != nil {
+			return err
+		}
+		end, known := until[a.Partition]
+		if until != nil && !known {
+			return nil // a partition that came after the start belongs to the next run
+		}
+		err = task.Run(ctx, a, e.Kafka, proc, task.Config{
+			Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRows,
+			Until: end, Bounded: until != nil, Logger: e.Logger, Observer: observer,
+			Reader: kafka.ReaderConfig{MaxRecords: limits.MicroBatchRecords, MaxBytes: int(limits.MicroBatchBytes)},
+		})
+		if errors.Is(err, kafka.ErrPositionBeyondEnd) {
+			return e.recreated(a.Partition.Topic, err)
+		}
+		return err
+	})
+}
+
+func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task.Observer) (task.Processor, error) {
+	topics := &e.Config.Kafka.Topics
+	epoch := e.topics[p.Topic].Epoch
+	switch stage {
+	case stream.StageIngest:
+		out := e.Kafka.Outbox(topics.Mentions, int(e.topics[topics.Mentions].Partitions))
+		return ingest.New(ingest.Config{
+			Matcher: e.matcher, Classifier: e.Classifier,
+			Pseudonyms: ingest.NewPseudonyms([]byte(e.Config.Privacy.AuthorKey.Reveal())),
+			MaxFuture:  e.Config.Limits.MaxFuture, Epoch: epoch, Sink: e.writer, Books: e.ClickHouse, Dead: e.dead,
+		}, e.raw[p.Topic], p, out, observer)
+	case stream.StageTrack:
+		out := e.Kafka.Outbox(topics.Panes, int(e.topics[topics.Panes].Partitions))
+		return track.New(track.Config{
+			Window: window.Config(e.Config.Window), Care: e.care, IdentityHorizon: e.Config.Limits.IdentityHorizon,
+			QuietGap: e.Config.Care.QuietGap, Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
+		}, p, out, observer), nil
+	case stream.StageRoll:
+		return roll.New(roll.Config{
+			Window: window.Config(e.Config.Window), Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
+		}, p, observer), nil
+	}
+	return nil, fmt.Errorf("stage %q is not known; use ingest, track or roll", stage)
+}
+
+// erase carries out the deletes of the platforms every few seconds. Every process that runs track does it: a delete that is
+// carried out twice changes nothing.
+func (e *Engine) erase(ctx context.Context) error {
+	tick := time.NewTicker(eraseInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		rows, err := e.ClickHouse.Erase(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			// ClickHouse is away or busy: the next tick tries again, and nothing is lost meanwhile.
+			e.Metrics.Retry("clickhouse")
+			e.Logger.Warn("deletes wait", "error", err)
+		case rows > 0:
+			e.Logger.Info("deletes carried out", "rows", rows)
+		}
+	}
+}

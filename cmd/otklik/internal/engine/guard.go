@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"otklik/schemas"
+	"otklik/sinks/clickhouse"
+
+	"otklik/stream/kafka"
+)
+
+// ErrRefused is wrapped by every refusal to run because a promise would be broken (promise 7).
+var ErrRefused = errors.New("refused")
+
+// settingFingerprint is the name of the setting that holds the configuration's fingerprint.
+const settingFingerprint = "config_fingerprint"
+
+// guard makes sure that the topics exist and compares topics, schema and configuration with those that the figures in
+// ClickHouse were computed with. The first run records them.
+func (e *Engine) guard(ctx context.Context) error {
+	if err := schemas.Check(ctx, e.ClickHouse, e.Config.ClickHouse.Database); err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err := e.guardConfig(ctx); err != nil {
+		return err
+	}
+	return e.guardTopics(ctx)
+}
+
+func (e *Engine) guardConfig(ctx context.Context) error {
+	fingerprint := e.Config.Fingerprint()
+	recorded, ok, err := e.ClickHouse.Setting(ctx, settingFingerprint)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return e.ClickHouse.SaveSetting(ctx, settingFingerprint, fingerprint)
+	case recorded != fingerprint:
+		return fmt.Errorf("%w: this configuration (fingerprint %s) is not the one that the figures in database %s are computed with (%s): "+
+			"catalogue, windows, calendar, limits or partition counts differ. Two processes with different configurations would mix their figures. "+
+			"Give all processes the same file; if the change is meant, stop all of them and run `otklik migrate -c FILE --adopt-config`",
+			ErrRefused, fingerprint, e.Config.ClickHouse.Database, recorded)
+	}
+	return nil
+}
+
+// AdoptConfig records the fingerprint of the configuration as the one to compute with from now on.
+func AdoptConfig(ctx context.Context, ch *clickhouse.Client, fingerprint string) error {
+	return ch.SaveSetting(ctx, settingFingerprint, fingerprint)
+}
+
+// NewEpoch records that a raw topic was recreated: ingest begins it again, and its new offsets are newer than the old ones.
+func NewEpoch(ctx context.Context, ch *clickhouse.Client, topic string) (uint16, error) {
+	topics, err := ch.Topics(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range topics {
+		if t.Name == topic {
+			t.Epoch++
+			return t.Epoch, ch.SaveTopic(ctx, t)
+		}
+	}
+	return 0, fmt.Errorf("topic %s is not known in this database; check its name with `otklik sql 'SELECT * FROM books'`", topic)
+}
+
+func (e *Engine) guardTopics(ctx context.Context) error {
+	cfg := &e.Config.Kafka.Topics
+	var want []kafka.Topic
+	for topic := range e.raw {
+		want = append(want, kafka.Topic{Name: topic, Partitions: cfg.Partitions.Firehose, Replication: cfg.Replication})
+	}
+	want = append(want,
+		kafka.Topic{Name: cfg.Mentions, Partitions: cfg.Partitions.Mentions, Replication: cfg.Replication},
+		kafka.Topic{Name: cfg.Panes, Partitions: cfg.Partitions.Panes, Replication: cfg.Replication},
+		kafka.Topic{Name: cfg.DeadLetter, Partitions: cfg.Partitions.DeadLetter, Replication: cfg.Replication},
+	)
+	if err := e.Kafka.EnsureTopics(ctx, want); err != nil {
+		return err
+	}
+	have, err := e.Kafka.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	saved, err := e.ClickHouse.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	recorded := map[string]clickhouse.Topic{}
+	for _, t := range saved {
+		recorded[t.Name] = t
+	}
+	e.topics = map[string]clickhouse.Topic{}
+	for _, w := range want {
+		now := clickhouse.Topic{Name: w.Name, Partitions: int32(have[w.Name])}
+		before, known := recorded[w.Name]
+		if known {
+			now.Epoch = before.Epoch
+		}
+		keyed := w.Name == cfg.Mentions || w.Name == cfg.Panes
+		if known && keyed && before.Partitions != now.Partitions {
+			return fmt.Errorf("%w: topic %s has %d partitions, but the figures in database %s were computed with %d: keys would meet other "+
+				"partitions than their state. Give the topic %d partitions again, or compute anew: choose a new clickhouse.database, new names "+
+				"for kafka.topics.mentions and kafka.topics.panes and a new kafka.group_prefix, and the raw topics are read from their beginning",
+				ErrRefused, w.Name, now.Partitions, e.Config.ClickHouse.Database, before.Partitions, before.Partitions)
+		}
+		if !known || before.Partitions < now.Partitions {
+			if err := e.ClickHouse.SaveTopic(ctx, now); err != nil {
+				return err
+			}
+		}
+		e.topics[w.Name] = now
+	}
+	return nil
+}
+
+// recreated explains a position beyond the end of a partition.
+func (e *Engine) recreated(topic string, err error) error {
+	if _, raw := e.raw[topic]; raw {
+		return fmt.Errorf("%w: %w. The topic was recreated or truncated: if that is meant, stop all processes and run "+
+			"`otklik migrate -c FILE --recreated %s`; its records are then read from the beginning as new ones", ErrRefused, err, topic)
+	}
+	return fmt.Errorf("%w: %w. The topic %s was recreated or truncated, and the figures in database %s hold records that it has lost: bring it "+
+		"back, or compute anew: choose a new clickhouse.database, new names for kafka.topics.mentions and kafka.topics.panes and a new "+
+		"kafka.group_prefix, and the raw topics are read from their beginning", ErrRefused, err, topic, e.Config.ClickHouse.Database)
+}
