@@ -54,8 +54,8 @@ type interval struct{ from, to stream.Time } // both belong to it
 // NewRolling returns the windows of a brand. The configuration must be valid.
 func NewRolling(brand string, cfg Config) *Rolling {
 	r := &Rolling{
-		brand:  brand,
-		grace:  span(cfg.Grace),
+		brand: brand,
+		grace: span(cfg.Grace),
 		// An answer revises the minute of its request, mostly within a day: the windows that hold it reach a day further
 		// back. Two days in memory spare it a query.
 		retain: 2*longest + span(cfg.MaxDisorder) + span(cfg.Grace),
