@@ -332,18 +332,18 @@ func (d *Decoder) facebookNode(v value, parent *stream.Item) {
 	if it.URL == "" && it.ID != "" {
 		it.URL = "https://www.facebook.com/" + it.ID
 	}
-	n := len(d.items) + len(d.faults)
-	for comment := range comments.get("data").elements {
+	replies := comments.get("data")
+	holder := false // of its comments, and nothing else
+	if it.Text == "" && created == "" && it.Author.ID == "" {
+		it.Kind = stream.Statistics
+		holder = replies.filled() && !it.Likes.Known() && !it.Shares.Known()
+	}
+	if !holder {
+		d.add(&it, created)
+	}
+	for comment := range replies.elements {
 		d.facebookNode(comment, &it)
 	}
-	nested := len(d.items)+len(d.faults) > n
-	if it.Text == "" && created == "" && it.Author.ID == "" {
-		if nested && !it.Likes.Known() && !it.Shares.Known() {
-			return // only a holder of its comments
-		}
-		it.Kind = stream.Statistics
-	}
-	d.add(&it, created)
 }
 
 // facebookTags reads message_tags: a list, or in old versions an object of lists by offset.

@@ -11,7 +11,8 @@
 //   - Edit: a later version of one of them, whether an event said so or the object carries a time of its last edit
 //     (EditedAt). It has the identity and the PublishedAt of the first version, so an edit of an item that was never
 //     delivered counts as that item. A platform that says "edited" without saying when gives a Post or Comment.
-//   - Delete: the platform says that the item ID is gone, hidden or emptied. PublishedAt is the time of the notice.
+//   - Delete: the platform says that the item ID is gone, hidden or emptied. PublishedAt is the time of the notice; of an
+//     emptied comment of Reddit, which is no notice, its own.
 //   - Reaction: ParentID is the item reacted to, Note the reaction; a withdrawn one has the Note "remove …".
 //   - Membership: Author joined (+1) or left (-1) Wall. Statistics: counters of the item or community ID.
 //   - Message: not public. Notice: the platform's talk with its client. Other: everything else, Note is its name.
@@ -139,6 +140,10 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 			d.items = nil
 			return dst, fault
 		}
+		if record.array() && !record.filled() {
+			d.note(stream.Other, "empty list")
+			break
+		}
 		d.decode(d, record)
 	}
 	d.includes.reset()
@@ -206,13 +211,16 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 	if it.Thread == "" && it.ID != "" {
 		it.Thread = string(d.platform) + ":" + it.ID
 	}
+	if it.Note != "" { // often the name of a member of the record
+		it.Note = string(appendValid(nil, cut(it.Note, maxName)))
+	}
 	d.items = append(d.items, *it)
 }
 
 // note adds an item of kind Notice or Other that says what a payload was about.
 func (d *Decoder) note(kind stream.Kind, what string) {
 	it := d.blank(kind)
-	it.Note = cut(what, maxName)
+	it.Note = what
 	d.add(&it, "")
 }
 
@@ -223,7 +231,7 @@ func (d *Decoder) errorResponse(detail value) {
 
 // edited makes an item a later version when it was edited after it was published.
 func edited(it *stream.Item, at stream.Time) {
-	if at <= it.PublishedAt {
+	if it.PublishedAt == 0 || at <= it.PublishedAt {
 		return
 	}
 	it.EditedAt = at

@@ -13,12 +13,8 @@ import (
 
 func (d *Decoder) mastodon(record value) {
 	if record.array() {
-		n := len(d.items) + len(d.faults)
 		for element := range record.elements {
 			d.mastodonObject(element, "")
-		}
-		if n == len(d.items)+len(d.faults) {
-			d.note(stream.Other, "no statuses")
 		}
 		return
 	}

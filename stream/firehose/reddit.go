@@ -12,7 +12,7 @@ import (
 func (d *Decoder) reddit(record value) {
 	n := len(d.items) + len(d.faults)
 	d.redditThing(record, nil)
-	if n == len(d.items)+len(d.faults) && (record.get("kind").is("Listing") || record.array()) {
+	if n == len(d.items)+len(d.faults) && record.get("kind").is("Listing") {
 		d.note(stream.Other, "no things")
 	}
 }

@@ -380,7 +380,7 @@ func (d *Decoder) twitterEvent(v value, t *tweet) {
 		}
 	}
 	if it.Kind != stream.Other {
-		it.ID = strings.Join([]string{what, it.Author.ID, target.ID + it.ParentID, it.PublishedAt.String()}, ":")
+		it.ID = strings.Join([]string{what, it.Author.ID, target.ID, it.ParentID, it.PublishedAt.String()}, ":")
 	}
 	d.add(&it, "")
 }
