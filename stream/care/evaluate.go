@@ -16,7 +16,7 @@ import (
 //   - Turns are ordered by time, then item id; an own turn never comes before the turn that it answers.
 //   - An own turn addresses the customer of the turn it answers (if that is an own turn, the customer that one
 //     addressed); else the customer it states; else the only customer who has spoken before it; else the one of them
-//     who waits longest; else nobody. A brand's post that addresses nobody and answers nothing makes no row.
+//     who waits longest for an answer to a turn flagged NeedsAnswer; else nobody. A brand's post that addresses nobody and answers nothing makes no row.
 //   - A customer waits from the first turn that needs an answer to the next approved, not automatic own turn to them. A
 //     turn that such an answer names as its request needed one, whatever its flags say. Waits know nothing of
 //     cycles: who is answered after two weeks has waited for two weeks.

@@ -85,7 +85,7 @@ func (n *node) wants() bool {
 type person struct {
 	name   string
 	marked bool    // stands in affected
-	open   int32   // scratch of attribute: the turn since which they wait
+	open   int32   // scratch of attribute: the flagged turn since which they wait
 	turns  []int32 // of the conversation, in order
 	rows   []row
 	cycles []cycle
@@ -414,7 +414,6 @@ func (g *graph) settle(i int32) {
 		if !parent.own && n.ends() && !parent.replied {
 			parent.replied = true
 			g.mark(parent.who)
-			g.touch(p)
 		}
 	}
 	if !n.firm && n.customer != "" {
@@ -432,7 +431,8 @@ func (g *graph) settle(i int32) {
 }
 
 // attribute decides for every floating own turn whom it addresses: whoever the own turn that it goes on from addresses,
-// else the only customer who has spoken so far, else the one who waits longest, else nobody.
+// else the only customer who has spoken so far, else the one who waits longest, else nobody. Turns that needed an answer
+// only because they got one by name are not waited for here: a guess must not take what a statement gives.
 func (g *graph) attribute() {
 	spoken, lastSpoken := 0, none
 	for i := range g.people {
@@ -450,7 +450,7 @@ func (g *graph) attribute() {
 		n := &g.nodes[i]
 		if !n.own {
 			heard(n.who)
-			if p := &g.people[n.who]; p.open == none && n.wants() {
+			if p := &g.people[n.who]; p.open == none && n.flags&stream.NeedsAnswer != 0 {
 				p.open = i
 				g.waits = append(g.waits, i)
 			}

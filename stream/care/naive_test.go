@@ -96,7 +96,7 @@ func naive(cfg Config, clock *Clock, key Key, turns []Turn) ([]Response, []Case)
 			if !slices.Contains(spoken, name(t)) {
 				spoken = append(spoken, name(t))
 			}
-			if wait[name(t)] == nil && wants(t) {
+			if wait[name(t)] == nil && t.Flags&stream.NeedsAnswer != 0 {
 				wait[name(t)] = t
 			}
 			continue
