@@ -78,33 +78,48 @@ func resembles(w, t string, how byte) bool {
 	return slices.Equal(wr[:stem], tr[:stem])
 }
 
-// holds reports whether the text could hold the term (of the syntax of brand.Term).
-func holds(text []string, term brand.Term) bool {
-	type part struct {
-		word string
-		how  byte
-	}
-	var parts []part
-	for f := range strings.FieldsSeq(term) {
-		ws := words(f)
-		for i, w := range ws {
-			p := part{word: w}
-			switch {
-			case strings.HasSuffix(f, "*") && i == len(ws)-1:
-				p.how = '*'
-			case strings.HasPrefix(f, "="):
-				p.how = '='
+// part is a word of a pattern.
+type part struct {
+	word string
+	how  byte // '=' exactly, '*' whatever follows, 0 with other endings
+}
+
+// pattern is a term of the catalogue, taken apart.
+type pattern []part
+
+// patternsOf takes terms (of the syntax of brand.Term) apart.
+func patternsOf(list ...brand.Term) []pattern {
+	var out []pattern
+	for _, term := range list {
+		var p pattern
+		for f := range strings.FieldsSeq(term) {
+			ws := words(f)
+			for i, w := range ws {
+				part := part{word: w}
+				switch {
+				case strings.HasSuffix(f, "*") && i == len(ws)-1:
+					part.how = '*'
+				case strings.HasPrefix(f, "="):
+					part.how = '='
+				}
+				p = append(p, part)
 			}
-			parts = append(parts, p)
+		}
+		if len(p) > 0 {
+			out = append(out, p)
 		}
 	}
-	if len(parts) == 0 || len(parts) > len(text) {
-		return false
-	}
-	for i := 0; i+len(parts) <= len(text); i++ {
+	return out
+}
+
+// in reports whether the text could hold the term.
+func (p pattern) in(text []string) bool {
+	for i := 0; i+len(p) <= len(text); i++ {
 		all := true
-		for j, p := range parts {
-			all = all && resembles(text[i+j], p.word, p.how)
+		for j := range p {
+			if all = resembles(text[i+j], p[j].word, p[j].how); !all {
+				break
+			}
 		}
 		if all {
 			return true
@@ -124,41 +139,40 @@ func literal(term brand.Term) (string, bool) {
 
 // terms are all terms of a catalogue by what they do.
 type terms struct {
-	aliases   []string // and vetoes
-	products  map[string][]string
-	severity  []string
-	spam      []string
-	automatic []string
-	questions []string
-	pointers  []string
+	aliases   [][]pattern // and vetoes, by brand
+	products  map[string][]pattern
+	severity  []pattern
+	spam      []pattern
+	automatic []pattern
+	questions []pattern
 }
 
 func termsOf(c *brand.Catalogue) *terms {
-	t := &terms{products: map[string][]string{}, spam: c.Spam, automatic: c.AutomaticTexts, questions: c.Questions}
+	t := &terms{
+		products: map[string][]pattern{}, spam: patternsOf(c.Spam...), automatic: patternsOf(c.AutomaticTexts...),
+		questions: patternsOf(c.Questions...),
+	}
 	for i := range c.Brands {
 		b := &c.Brands[i]
-		t.aliases = append(t.aliases, b.Aliases...)
-		t.aliases = append(t.aliases, b.Vetoes...)
+		t.aliases = append(t.aliases, append(patternsOf(b.Aliases...), patternsOf(b.Vetoes...)...))
 		for _, p := range b.Products {
-			t.products[p.Key] = append(t.products[p.Key], p.Terms...)
+			t.products[p.Key] = append(t.products[p.Key], patternsOf(p.Terms...)...)
 		}
 	}
 	for _, p := range c.Products {
-		t.products[p.Key] = append(t.products[p.Key], p.Terms...)
+		t.products[p.Key] = append(t.products[p.Key], patternsOf(p.Terms...)...)
 	}
 	for _, s := range c.Severity {
-		t.severity = append(t.severity, s.Terms...)
+		t.severity = append(t.severity, patternsOf(s.Terms...)...)
 	}
-	t.pointers = append(append(t.pointers, c.Pointers.Before...), c.Pointers.After...)
 	return t
 }
 
-// in reports whether one of the lists has a term that the text could hold.
-func in(text string, lists ...[]string) bool {
-	ws := words(text)
+// holds reports whether the text could hold one of the terms.
+func holds(text []string, lists ...[]pattern) bool {
 	for _, l := range lists {
-		for _, t := range l {
-			if holds(ws, t) {
+		for _, p := range l {
+			if p.in(text) {
 				return true
 			}
 		}
@@ -168,14 +182,20 @@ func in(text string, lists ...[]string) bool {
 
 // clean reports whether the text names nothing of the catalogue. product is the key of a product that it may name.
 func (t *terms) clean(text, product string) bool {
-	if in(text, t.aliases, t.severity, t.spam, t.automatic) {
+	ws := words(text)
+	if holds(ws, t.aliases...) || holds(ws, t.severity, t.spam, t.automatic) {
 		return false
 	}
-	if !strings.Contains(text, "?") && in(text, t.questions) {
+	if !strings.Contains(text, "?") && holds(ws, t.questions) {
 		return false
 	}
+	return t.freeOfProducts(ws, product)
+}
+
+// freeOfProducts reports whether the text names no product but the one with this key.
+func (t *terms) freeOfProducts(text []string, but string) bool {
 	for key, list := range t.products {
-		if key != product && in(text, list) {
+		if key != but && holds(text, list) {
 			return false
 		}
 	}
@@ -221,7 +241,7 @@ func (sc *script) fit(c *brand.Catalogue, t *terms) (*stage, error) {
 		}
 	}
 	for _, term := range c.Spam {
-		if w, ok := literal(term); ok && sameScript(w, sc.lang) && !in(w, t.aliases, t.severity, t.questions) && t.freeOfProducts(w) {
+		if w, ok := literal(term); ok && sameScript(w, sc.lang) && t.bare(w, t.severity) {
 			out.spamTerms = append(out.spamTerms, w)
 		}
 	}
@@ -230,7 +250,7 @@ func (sc *script) fit(c *brand.Catalogue, t *terms) (*stage, error) {
 			continue
 		}
 		for _, term := range c.Severity[i].Terms {
-			if w, ok := literal(term); ok && sameScript(w, sc.lang) && !in(w, t.aliases, t.spam, t.questions) && t.freeOfProducts(w) {
+			if w, ok := literal(term); ok && sameScript(w, sc.lang) && t.bare(w, t.spam) {
 				out.severeTerms = append(out.severeTerms, w)
 			}
 		}
@@ -238,13 +258,10 @@ func (sc *script) fit(c *brand.Catalogue, t *terms) (*stage, error) {
 	return out, nil
 }
 
-func (t *terms) freeOfProducts(w string) bool {
-	for _, list := range t.products {
-		if in(w, list) {
-			return false
-		}
-	}
-	return true
+// bare reports whether a spam term or a severe one says nothing else; not are the terms of the other kind.
+func (t *terms) bare(term string, not []pattern) bool {
+	ws := words(term)
+	return !holds(ws, t.aliases...) && !holds(ws, not, t.questions) && t.freeOfProducts(ws, "")
 }
 
 // sameScript reports whether a term is written in the letters of the language.

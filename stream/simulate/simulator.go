@@ -130,7 +130,7 @@ func (s *Simulator) casting() error {
 		}
 		for _, alias := range append([]string{b.Name}, b.Aliases...) {
 			name, ok := literal(alias)
-			if !ok || vetoed(name, b) || t.ambiguous(name, b) {
+			if !ok || t.ambiguous(name, i, b) {
 				continue
 			}
 			tr.names = append(tr.names, name)
@@ -199,29 +199,16 @@ func (s *Simulator) casting() error {
 	return nil
 }
 
-// ambiguous reports whether the name of a brand also names another brand, a product or something else.
-func (t *terms) ambiguous(name string, b *brand.Brand) bool {
-	others := t.aliases
-	for _, own := range [][]string{b.Aliases, b.Vetoes} {
-		for _, a := range own {
-			others = without(others, a)
+// ambiguous reports whether the name of the i-th brand also names another brand or product, or is vetoed.
+func (t *terms) ambiguous(name string, i int, b *brand.Brand) bool {
+	ws := words(name)
+	for other, list := range t.aliases {
+		if other != i && holds(ws, list) {
+			return true
 		}
 	}
-	return in(name, others, t.severity, t.spam, t.automatic) || !t.freeOfProducts(name) || in(name, t.questions)
+	return holds(ws, patternsOf(b.Vetoes...), t.severity, t.spam, t.automatic, t.questions) || !t.freeOfProducts(ws, "")
 }
-
-func without(list []string, s string) []string {
-	var out []string
-	for _, v := range list {
-		if v != s {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-// vetoed reports whether a veto of the brand is part of the name itself.
-func vetoed(name string, b *brand.Brand) bool { return in(name, b.Vetoes) }
 
 // officialAccount turns an account of the catalogue into one that can act. What the catalogue leaves out is made up, except
 // where the platform's records name accounts only by what is missing.
