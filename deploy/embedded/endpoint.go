@@ -90,3 +90,19 @@ func removeIfThere(path string) error {
 	}
 	return nil
 }
+
+// DefaultDataDir returns the data folder of `otklik demo` and `otklik sql` when none is named: otklik/demo below the
+// user's cache folder.
+func DefaultDataDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the default data folder: %w; name one with --data", err)
+	}
+	return filepath.Join(cache, "otklik", "demo"), nil
+}
+
+// ClickHouseDir returns ClickHouse's part of a data folder that both engines share.
+func ClickHouseDir(data string) string { return filepath.Join(data, "clickhouse") }
+
+// KafkaDir returns Kafka's part of a data folder that both engines share.
+func KafkaDir(data string) string { return filepath.Join(data, "kafka") }
