@@ -142,69 +142,142 @@ type cycle struct {
 	messages, answers uint32
 }
 
-// replay derives the rows and cycles of one person from their turns, into g.rows and g.cycles.
-func (g *graph) replay(who int32) {
+// replayState is what a replay knows between two turns. Its indexes are into g.rows and g.cycles.
+type replayState struct {
+	open    int         // the row that waits, or −1
+	waiting int         // if one waits, the first cycle that does; they are the last ones
+	apart   bool        // no cycle yet, or the customer has come back after a quiet gap and needed nothing yet
+	last    stream.Time // activity of the conversation
+}
+
+// resume is a place in a long conversation from which a replay can go on, so that a turn near its end costs no more
+// than in a short one. The rows and cycles before it that no later turn can change are those of the person.
+type resume struct {
+	turns       int // replayed before it
+	state       replayState
+	firstRow    int   // of the person's rows, the first that may still change
+	rows        []row // the rows from there, as they were at this place
+	firstCycle  int   // likewise
+	firstCycles []cycle
+}
+
+const (
+	resumeBehind = 48 // turns after a resume, for disorder to stay behind it
+	resumeEvery  = 64 // turns until it moves on
+	resumeTail   = 64 // rows or cycles that may still change, at most
+)
+
+// replay derives the rows and cycles of one person from their turns. It leaves in g.rows and g.cycles those from the
+// returned indexes on; what the person has before them stays as it is.
+func (g *graph) replay(who int32) (firstRow, firstCycle int) {
+	p := &g.people[who]
+	s := replayState{open: -1, apart: true}
 	g.rows, g.cycles = g.rows[:0], g.cycles[:0]
-	open := -1           // index of the row that waits
-	waiting := 0         // index of the first cycle that waits; they are the last ones
-	apart := true        // the customer has come back after a quiet gap and needed nothing yet
-	var last stream.Time // activity of the conversation
-
-	for k, i := range g.people[who].turns {
+	start := 0
+	if r := p.resume; r != nil {
+		if p.changed >= r.turns {
+			start, s, firstRow, firstCycle = r.turns, r.state, r.firstRow, r.firstCycle
+			g.rows = append(g.rows, r.rows...)
+			g.cycles = append(g.cycles, r.firstCycles...)
+		} else {
+			p.resume = nil
+		}
+	}
+	next := len(p.turns) - resumeBehind
+	if next < start+resumeEvery {
+		next = -1
+	}
+	for k := start; k < len(p.turns); k++ {
+		if k == next {
+			p.resume = g.remember(s, k, firstRow, firstCycle)
+		}
+		i := p.turns[k]
 		n := &g.nodes[i]
-		switch {
-		case !n.own:
-			if k > 0 && elapsed(last, n.at) >= g.quiet {
-				apart = true
+		if n.own {
+			g.replayAnswer(&s, who, i)
+		} else {
+			if k > 0 && elapsed(s.last, n.at) >= g.quiet {
+				s.apart = true
 			}
-			opens := apart && n.wants()
-			if opens {
-				apart = false
-				g.cycles = append(g.cycles, cycle{who: who, number: uint32(len(g.cycles)) + 1, opened: i, first: none, since: none, last: n.at})
-			}
-			if !apart {
-				c := &g.cycles[len(g.cycles)-1]
-				c.messages++
-				c.lastCustomer = n.at
-				c.last = max(c.last, n.at)
-				if c.since == none && n.wants() {
-					c.since = i
-				}
-			}
-			if open < 0 && n.wants() {
-				open = len(g.rows)
-				waiting = len(g.cycles) - 1
-				g.rows = append(g.rows, row{who: who, wait: i, answer: none, first: opens})
-			}
+			g.replayMessage(&s, who, i, firstCycle)
+		}
+		if k == 0 || n.at > s.last {
+			s.last = n.at
+		}
+	}
+	return firstRow, firstCycle
+}
 
-		default:
-			request, requestAt := g.request(n)
-			if n.ends() && open >= 0 {
-				r := &g.rows[open]
-				r.answer, r.request, r.requestAt = i, request, requestAt
-				open = -1
-				for c := range g.cycles[waiting:] {
-					c := &g.cycles[waiting+c]
-					c.since = none
-					c.answers++
-					c.lastAnswer = max(c.lastAnswer, n.at)
-					if c.first == none {
-						c.first = i
-					}
-				}
-			} else if who != nobody || request {
-				g.rows = append(g.rows, row{who: who, wait: none, answer: i, request: request, requestAt: requestAt})
-			}
-			if !apart {
-				c := &g.cycles[len(g.cycles)-1]
-				c.last = max(c.last, n.at)
-				if n.ends() {
-					c.lastAnswer = max(c.lastAnswer, n.at)
-				}
+// remember makes a resume before the k-th turn; nil if too much may still change.
+func (g *graph) remember(s replayState, k, firstRow, firstCycle int) *resume {
+	row, cycle := len(g.rows), max(0, len(g.cycles)-1)
+	if s.open >= 0 {
+		row, cycle = s.open, s.waiting
+	}
+	if len(g.rows)-row > resumeTail || len(g.cycles)-cycle > resumeTail {
+		return nil
+	}
+	r := &resume{
+		turns:       k,
+		state:       s,
+		firstRow:    firstRow + row,
+		rows:        slices.Clone(g.rows[row:]),
+		firstCycle:  firstCycle + cycle,
+		firstCycles: slices.Clone(g.cycles[cycle:]),
+	}
+	if s.open >= 0 {
+		r.state.open, r.state.waiting = 0, 0
+	}
+	return r
+}
+
+func (g *graph) replayMessage(s *replayState, who, i int32, firstCycle int) {
+	n := &g.nodes[i]
+	opens := s.apart && n.wants()
+	if opens {
+		s.apart = false
+		number := uint32(firstCycle + len(g.cycles) + 1)
+		g.cycles = append(g.cycles, cycle{who: who, number: number, opened: i, first: none, since: none, last: n.at})
+	}
+	if !s.apart {
+		c := &g.cycles[len(g.cycles)-1]
+		c.messages++
+		c.lastCustomer = n.at
+		c.last = max(c.last, n.at)
+		if c.since == none && n.wants() {
+			c.since = i
+		}
+	}
+	if s.open < 0 && n.wants() {
+		s.open, s.waiting = len(g.rows), len(g.cycles)-1
+		g.rows = append(g.rows, row{who: who, wait: i, answer: none, first: opens})
+	}
+}
+
+func (g *graph) replayAnswer(s *replayState, who, i int32) {
+	n := &g.nodes[i]
+	request, requestAt := g.request(n)
+	if n.ends() && s.open >= 0 {
+		r := &g.rows[s.open]
+		r.answer, r.request, r.requestAt = i, request, requestAt
+		s.open = -1
+		for c := s.waiting; c < len(g.cycles); c++ {
+			c := &g.cycles[c]
+			c.since = none
+			c.answers++
+			c.lastAnswer = max(c.lastAnswer, n.at)
+			if c.first == none {
+				c.first = i
 			}
 		}
-		if k == 0 || n.at > last {
-			last = n.at
+	} else if who != nobody || request {
+		g.rows = append(g.rows, row{who: who, wait: none, answer: i, request: request, requestAt: requestAt})
+	}
+	if !s.apart {
+		c := &g.cycles[len(g.cycles)-1]
+		c.last = max(c.last, n.at)
+		if n.ends() {
+			c.lastAnswer = max(c.lastAnswer, n.at)
 		}
 	}
 }

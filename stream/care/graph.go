@@ -62,7 +62,7 @@ type node struct {
 	own     bool
 	firm    bool // own: it is known whom it addresses, without guessing from who waits
 	circle  bool // own: following the turns that it answers leads back to it; it counts as answering nothing
-	replied bool // customer's: an answer that ends waits names this turn as the one it answers
+	replied bool // customer's, not flagged: an answer that ends waits names this turn as the one it answers
 
 	parent         int32 // own: the turn that it answers, if that is there
 	child, sibling int32 // the first own turn that answers this one; the next own turn that answers (or misses) the same
@@ -89,6 +89,9 @@ type person struct {
 	turns  []int32 // of the conversation, in order
 	rows   []row
 	cycles []cycle
+
+	changed int     // index in turns of the first that is new, gone or different since the last replay
+	resume  *resume // where a replay can go on; nil in a short conversation
 }
 
 func newGraph(quiet stream.Time) *graph {
@@ -189,9 +192,11 @@ func (g *graph) compare(a, b int32) int {
 	return cmp.Or(cmp.Compare(x.depth, y.depth), cmp.Compare(x.at, y.at), strings.Compare(x.id, y.id))
 }
 
-// mark notes that the rows of a person may have changed.
-func (g *graph) mark(who int32) {
-	if p := &g.people[who]; !p.marked {
+// mark notes that the rows of a person may have changed, from the k-th turn of the conversation on.
+func (g *graph) mark(who int32, k int) {
+	p := &g.people[who]
+	p.changed = min(p.changed, k)
+	if !p.marked {
 		p.marked = true
 		g.affected = append(g.affected, who)
 	}
@@ -243,8 +248,8 @@ func (g *graph) give(i, who int32) {
 		turns := &g.people[n.who].turns
 		if k, ok := slices.BinarySearchFunc(*turns, i, g.compare); ok {
 			*turns = slices.Delete(*turns, k, k+1)
+			g.mark(n.who, k)
 		}
-		g.mark(n.who)
 	}
 	n.who = who
 	if who != none {
@@ -254,7 +259,7 @@ func (g *graph) give(i, who int32) {
 			k, _ = slices.BinarySearchFunc(*turns, i, g.compare)
 		}
 		*turns = slices.Insert(*turns, k, i)
-		g.mark(who)
+		g.mark(who, k)
 	}
 }
 
@@ -411,9 +416,10 @@ func (g *graph) settle(i int32) {
 		if !parent.own || parent.firm {
 			n.firm, who = true, parent.who
 		}
-		if !parent.own && n.ends() && !parent.replied {
+		if !parent.own && n.ends() && !parent.wants() {
+			k, _ := slices.BinarySearchFunc(g.people[parent.who].turns, p, g.compare)
+			g.mark(parent.who, k)
 			parent.replied = true
-			g.mark(parent.who)
 		}
 	}
 	if !n.firm && n.customer != "" {
@@ -489,12 +495,12 @@ func (g *graph) finish() {
 	}
 	for _, who := range g.affected {
 		p := &g.people[who]
-		p.marked = false
-		g.replay(who)
-		g.removed, g.added = differ(p.rows, g.rows, g.removed, g.added)
-		g.removedCases, g.newCases = differ(p.cycles, g.cycles, g.removedCases, g.newCases)
-		p.rows = append(p.rows[:0], g.rows...)
-		p.cycles = append(p.cycles[:0], g.cycles...)
+		rows, cycles := g.replay(who)
+		g.removed, g.added = differ(p.rows[rows:], g.rows, g.removed, g.added)
+		g.removedCases, g.newCases = differ(p.cycles[cycles:], g.cycles, g.removedCases, g.newCases)
+		p.rows = append(p.rows[:rows], g.rows...)
+		p.cycles = append(p.cycles[:cycles], g.cycles...)
+		p.marked, p.changed = false, len(p.turns)
 	}
 	g.affected = g.affected[:0]
 }

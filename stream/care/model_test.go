@@ -30,7 +30,7 @@ func randomThread(rng *rand.Rand, n int) []Turn {
 	customers := []string{"anna", "boris", "vera", "gleb", ""}[:1+rng.IntN(5)]
 	step := []stream.Time{stream.Second, stream.Minute, stream.Hour, 4 * stream.Hour}[rng.IntN(4)]
 	stated, floating := rng.Float64(), rng.Float64()
-	id := func(k int) string { return fmt.Sprintf("%02d", (k*37)%101) } // ids say nothing about the order
+	id := func(k int) string { return fmt.Sprintf("%04d", (k*3701)%10007) } // ids say nothing about the order
 	turns := make([]Turn, n)
 	at := start
 	for i := range turns {
@@ -78,6 +78,9 @@ func TestEvaluateAgainstModel(t *testing.T) {
 	for seed := range uint64(2000) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		turns := randomThread(rng, 1+rng.IntN(60))
+		if seed%50 == 0 {
+			turns = randomThread(rng, 500)
+		}
 		rng.Shuffle(len(turns), func(i, j int) { turns[i], turns[j] = turns[j], turns[i] })
 		for i := range turns {
 			turns[i].Position = position(i)
@@ -141,7 +144,11 @@ func TestBookAgainstModel(t *testing.T) {
 		var log []entry
 		for th := range 1 + rng.IntN(6) {
 			key := Key{Platform: stream.Twitter, Brand: []string{"mts", "tele2"}[th%2], Thread: fmt.Sprint(th)}
-			for _, turn := range randomThread(rng, 1+rng.IntN(45)) {
+			length := 1 + rng.IntN(45)
+			if seed%10 == 0 && th == 0 {
+				length = 600 // a conversation that goes on from a resume
+			}
+			for _, turn := range randomThread(rng, length) {
 				log = append(log, entry{key, turn})
 				if rng.IntN(10) == 0 {
 					log = append(log, entry{key, turn}) // delivered twice
