@@ -25,6 +25,7 @@ func restoring(ctx context.Context, tables ...*ext.Table) context.Context {
 	options := []driver.QueryOption{driver.WithSettings(driver.Settings{
 		"do_not_merge_across_partitions_select_final": 1,
 		"use_skip_indexes_if_final":                   1,
+		"distributed_product_mode":                    "global", // subqueries on a cluster are answered once
 	})}
 	if len(tables) > 0 {
 		options = append(options, driver.WithExternalTable(tables...))
@@ -135,7 +136,8 @@ func identityTable(keys []stream.IdentityKey) (*ext.Table, error) {
 }
 
 // Mentions returns the newest versions of the mentions with these keys, in no order; what does not exist is left out. The
-// publication time of a key must be that of the first version.
+// publication time of a key must be that of the first version. Text and author of an erased mention are empty; Erased is never
+// set, because it marks a delete notice and a row of mentions is none.
 func (c *Client) Mentions(ctx context.Context, keys []stream.IdentityKey) ([]stream.MentionRow, error) {
 	var out []stream.MentionRow
 	for some := range slices.Chunk(keys, lookupKeys) {
@@ -189,7 +191,7 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 		&i.Author.ID, &i.Author.Name, &i.AuthorName, &followers, &i.Community, &i.Bot, &m.Customer, &i.Thread, &i.Paired,
 		&i.ParentID, &parentAt, &i.ParentAuthor.ID, &i.ParentAuthor.Name, &i.RootID, &i.RepostOf, &i.RepostAuthor.ID, &i.RepostAuthor.Name,
 		&i.Wall.ID, &i.Wall.Name, &mentionedIDs, &mentionedHandles, &i.Text, &i.Lang, &i.URL, &likes, &shares, &views, &edited, &received,
-		&topic, &m.Source.Partition.Number, &m.Source.Offset, &m.Source.Index, &m.Partition, &firstPosition, &position, &m.Erased)
+		&topic, &m.Source.Partition.Number, &m.Source.Offset, &m.Source.Index, &m.Partition, &firstPosition, &position)
 	if err != nil {
 		return m, err
 	}

@@ -142,7 +142,6 @@ var mentionTable = table[stream.MentionRow]{
 		plain("partition", func(r *stream.MentionRow) int32 { return r.Partition }),
 		plain("first_position", func(r *stream.MentionRow) uint64 { return uint64(r.FirstPosition) }),
 		plain("position", func(r *stream.MentionRow) uint64 { return uint64(r.Position) }),
-		plain("erased", func(r *stream.MentionRow) bool { return r.Erased }),
 	},
 }
 
