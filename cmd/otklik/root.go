@@ -38,7 +38,9 @@ into ClickHouse.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{command: cmd.CommandPath(), err: err} })
 	root.AddCommand(
 		newCheckCommand(),
+		newClickHouseChildCommand(),
 		newDecodeCommand(),
+		newSQLCommand(),
 		newVersionCommand(),
 	)
 	wrapUsage(root)
@@ -120,7 +122,7 @@ func getenvOf(cmd *cobra.Command) func(string) string {
 
 // addConfigFlag adds -c/--config to a command; an empty path means the defaults.
 func addConfigFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVarP(path, "config", "c", "", "configuration `file` (default: built-in defaults; $OTKLIK_CONFIG)")
+	cmd.Flags().StringVarP(path, "config", "c", "", "configuration `file` (default $OTKLIK_CONFIG, else the built-in defaults)")
 }
 
 // loadConfig loads the configuration that -c or $OTKLIK_CONFIG names; without either it returns the defaults.

@@ -57,9 +57,7 @@ func TestBadConfigurations(t *testing.T) {
 			}
 			text, want := splitWant(t, file)
 			if *update {
-				for _, line := range got {
-					text += wantPrefix + line + "\n"
-				}
+				text += wantPrefix + strings.Join(got, "\n"+wantPrefix) + "\n"
 				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -82,14 +80,15 @@ func splitWant(t *testing.T, file string) (text string, want []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var b strings.Builder
 	for line := range strings.Lines(string(data)) {
 		if fault, ok := strings.CutPrefix(line, wantPrefix); ok {
 			want = append(want, strings.TrimSuffix(fault, "\n"))
 		} else {
-			text += line
+			b.WriteString(line)
 		}
 	}
-	return text, want
+	return b.String(), want
 }
 
 // TestEveryFaultSaysWhereAndWhat reads the stated faults as a user would.

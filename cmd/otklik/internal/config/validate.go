@@ -395,7 +395,7 @@ func leaves(err error) []error {
 		}
 		return out
 	}
-	if inner, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok { //nolint:errorlint // as above
+	if inner, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
 		return leaves(errors.Join(inner.Unwrap()...))
 	}
 	return []error{err}
