@@ -154,7 +154,7 @@ func TestTimesInIDs(t *testing.T) {
 		{"the last running numbers", snowflake("29700000000"), "unknown"},
 		{"no number", snowflake("abc"), "unknown"},
 		{"an id above 63 bits", snowflake("18446744073709551615"), "unknown"},
-		{"a status of Mastodon", mastodonSnowflake("108914327388663283"), "2022-08-30T23:05:46.839Z"},
+		{"a status of Mastodon (created_at 23:05:46.839)", mastodonSnowflake("108914327388663283"), "2022-08-30T23:05:47.507Z"},
 		{"a running number of Mastodon", mastodonSnowflake("172429"), "unknown"},
 		{"a TID", tid("3mptbyospqk2i"), "2026-07-04T14:38:06.690Z"},
 		{"another key", tid("self"), "unknown"},

@@ -112,7 +112,7 @@ func vkLinks(it *stream.Item, s string) string {
 		s = s[open:]
 		bar := strings.IndexAny(s, "|]\n")
 		end := strings.IndexAny(s, "]\n")
-		if bar < 0 || end < 0 || s[bar] != '|' || s[end] != ']' {
+		if bar < 0 || end < 0 || s[bar] != '|' || s[end] != ']' || strings.IndexByte(s[1:bar], '[') >= 0 {
 			b.WriteByte('[')
 			s = s[1:]
 			open = strings.IndexByte(s, '[')

@@ -1,8 +1,10 @@
 package firehose
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
+	"unsafe"
 )
 
 // maxDepth is how deep objects and arrays may be nested. Real payloads reach 14 levels (Facebook templates)
@@ -160,50 +162,61 @@ func scanString(s string, i int) (int, bool) {
 		case control:
 			return i, false
 		case escape:
-			i++
-			if i >= len(s) {
+			if i+1 >= len(s) {
 				return i, false
 			}
-			switch s[i] {
+			switch s[i+1] {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+				i += 2
 			case 'u':
-				if i+4 >= len(s) {
-					return len(s), false
-				}
-				if _, ok := hex4(s[i+1:]); !ok {
+				if _, ok := hex4(s[i+2:]); !ok {
 					return i, false
 				}
-				i += 4
+				i += 6
 			default:
 				return i, false
 			}
+		default:
+			i++
+			// Eight bytes at a time while none of them is special.
+			for i+8 <= len(s) && !special(binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(s[i:]), 8))) {
+				i += 8
+			}
 		}
-		i++
 	}
 	return i, false
 }
+
+// special reports whether one of the eight bytes of w ends a run of ordinary bytes of a string: a quote, a backslash or
+// a control character. Each term sets the highest bit of the bytes it looks for (and perhaps of bytes above such a
+// one, which does not matter to whether there is any): https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord
+func special(w uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quotes, escapes := w^(ones*'"'), w^(ones*'\\')
+	return ((w-ones*0x20)&^w|(quotes-ones)&^quotes|(escapes-ones)&^escapes)&highs != 0
+}
+
+// hexDigit gives the value of a hexadecimal digit, and 0xff for any other byte.
+var hexDigit = func() (t [256]uint8) {
+	for c := range t {
+		t[c] = 0xff
+	}
+	for i := range 10 {
+		t['0'+i] = uint8(i)
+	}
+	for i := range 6 {
+		t['a'+i], t['A'+i] = uint8(10+i), uint8(10+i)
+	}
+	return t
+}()
 
 // hex4 reads the four hexadecimal digits at the beginning of s.
 func hex4(s string) (rune, bool) {
 	if len(s) < 4 {
 		return 0, false
 	}
-	var r rune
-	for i := range 4 {
-		c := s[i]
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
+	a, b, c, d := hexDigit[s[0]], hexDigit[s[1]], hexDigit[s[2]], hexDigit[s[3]]
+	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d), a|b|c|d < 16
 }
 
 // scanWord checks true, false or null at i.
@@ -287,6 +300,17 @@ func skip(s string, i int) int {
 
 // skipString returns the position after the closing quote of a valid string whose opening quote lies before i.
 func skipString(s string, i int) int {
+	// Most strings are short: names of members, ids, empty ones. A search costs more than looking at a few bytes.
+	for end := min(i+24, len(s)); i < end; {
+		switch s[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i += 2
+		default:
+			i++
+		}
+	}
 	for {
 		j := i + strings.IndexByte(s[i:], '"')
 		// The quote closes the string unless an odd number of backslashes stands before it.

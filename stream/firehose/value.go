@@ -241,11 +241,11 @@ func (d *Decoder) handle(v value) string { return strings.TrimPrefix(d.name(v), 
 func appendText(dst []byte, s string, limit int) []byte {
 	start := len(dst)
 	for len(s) > 0 && len(dst)-start <= limit {
-		run := strings.IndexByte(s, '\\')
-		if run < 0 {
-			run = len(s)
-		}
-		if run > 0 {
+		if s[0] != '\\' {
+			run := strings.IndexByte(s, '\\')
+			if run < 0 {
+				run = len(s)
+			}
 			room := min(run, limit+utf8.UTFMax-(len(dst)-start))
 			dst = appendValid(dst, s[:room])
 			s = s[run:]
