@@ -8,6 +8,8 @@ package kafkatest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -90,15 +92,11 @@ func Start(t testing.TB, cfg Config) *Cluster {
 	c.quorum = strings.Join(voters, ",")
 	t.Cleanup(c.end)
 
-	var formatting errgroup.Group
 	for _, b := range c.brokers {
-		formatting.Go(func() error { return c.format(t.Context(), b) })
-	}
-	if err := formatting.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	for i := range c.brokers {
-		if err := c.spawn(c.brokers[i]); err != nil {
+		if err := c.format(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.spawn(b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -195,9 +193,18 @@ const logging = `<?xml version="1.0" encoding="UTF-8"?>
 </Configuration>
 `
 
+// formatted is a storage folder as kafka.tools.StorageTool makes it, by path within it. It takes a start of the JVM, so it
+// is made once for all brokers of a test binary; they differ in meta.properties alone.
+var formatted struct {
+	once  sync.Once
+	files map[string][]byte
+	err   error
+}
+
 // format prepares the storage of a broker.
 func (c *Cluster) format(ctx context.Context, b *broker) error {
-	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+	logs := filepath.Join(b.dir, "log")
+	if err := os.MkdirAll(logs, 0o700); err != nil {
 		return err
 	}
 	if err := errors.Join(
@@ -206,12 +213,55 @@ func (c *Cluster) format(ctx context.Context, b *broker) error {
 	); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "java", c.javaArgs(b, "kafka.tools.StorageTool",
-		"format", "--cluster-id", clusterID, "--config", filepath.Join(b.dir, "server.properties"))...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("format the storage of broker %d: %w: %s", b.id, err, bytes.TrimSpace(out))
+	formatted.once.Do(func() {
+		cmd := exec.CommandContext(ctx, "java", c.javaArgs(b, "kafka.tools.StorageTool",
+			"format", "--cluster-id", clusterID, "--config", filepath.Join(b.dir, "server.properties"))...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			formatted.err = fmt.Errorf("format the storage of a broker: %w: %s", err, bytes.TrimSpace(out))
+			return
+		}
+		formatted.files, formatted.err = readTree(logs)
+	})
+	if formatted.err != nil {
+		return formatted.err
+	}
+	for path, content := range formatted.files {
+		if path == "meta.properties" {
+			content = fmt.Appendf(nil, "version=1\ncluster.id=%s\nnode.id=%d\ndirectory.id=%s\n", clusterID, b.id, newDirectoryID())
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(logs, path)), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(logs, path), content, 0o600); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// newDirectoryID returns a random id as Kafka writes them: 16 bytes, base64 for URLs, not beginning with a dash.
+func newDirectoryID() string {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails: crypto/rand ends the process instead
+	id[0] &= 0x7f        // a dash would begin with 0xf8
+	return base64.RawURLEncoding.EncodeToString(id)
+}
+
+func readTree(root string) (map[string][]byte, error) {
+	files := make(map[string][]byte)
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		within, err := filepath.Rel(root, path)
+		files[within] = content
+		return err
+	})
+	return files, err
 }
 
 func (c *Cluster) javaArgs(b *broker, class string, args ...string) []string {
