@@ -1,0 +1,121 @@
+package sentiment
+
+import (
+	"bufio"
+	"compress/gzip"
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"otklik/stream"
+	"otklik/stream/brand"
+)
+
+// Row is one labelled text: a row of the TSV form "id lang target label text" with a header line.
+type Row struct {
+	ID, Lang, Target, Text string
+	Label                  stream.Label
+	Weight                 float32 // in training
+}
+
+// ReadFile reads a TSV file, gzipped if its name ends in ".gz". Rows without a label are left out.
+func ReadFile(path string) (rows []Row, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read labelled texts: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	var r io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			return nil, fmt.Errorf("read labelled texts of %s: %w", path, err)
+		}
+	}
+	rows, err = ReadRows(r)
+	if err != nil {
+		return nil, fmt.Errorf("read labelled texts of %s: %w", path, err)
+	}
+	return rows, nil
+}
+
+// ReadRows reads the TSV form from r. Its error names the line.
+func ReadRows(r io.Reader) ([]Row, error) {
+	const header = "id\tlang\ttarget\tlabel\ttext"
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, 16<<20)
+	var rows []Row
+	for line := 1; in.Scan(); line++ {
+		if line == 1 {
+			if in.Text() != header {
+				return nil, fmt.Errorf("line 1 is %.80q: expected the header %q", in.Text(), header)
+			}
+			continue
+		}
+		f := strings.SplitN(in.Text(), "\t", 5)
+		if len(f) != 5 {
+			return nil, fmt.Errorf("line %d has %d columns, expected 5", line, len(f))
+		}
+		if f[3] == "" {
+			continue
+		}
+		label, ok := stream.ParseLabel(f[3])
+		if !ok || label == stream.Unlabelled {
+			return nil, fmt.Errorf("line %d: the label %q is not positive, neutral or negative", line, f[3])
+		}
+		rows = append(rows, Row{ID: f[0], Lang: f[1], Target: f[2], Label: label, Text: f[4], Weight: 1})
+	}
+	return rows, in.Err()
+}
+
+//go:embed targets.yaml
+var targetsYAML []byte
+
+// targeter finds the names of a row's target: a brand of its catalogue, or else the target's own words in the text.
+type targeter struct {
+	matcher *brand.Matcher
+	scratch brand.Scratch
+	own     []brand.Span
+	others  []brand.Span
+}
+
+// newTargeter uses the brands that the training files are labelled for.
+func newTargeter() (*targeter, error) {
+	c, err := brand.Parse(targetsYAML)
+	if err != nil {
+		return nil, fmt.Errorf("read the targets of the training files: %w", err)
+	}
+	m, err := brand.NewMatcher(c)
+	if err != nil {
+		return nil, fmt.Errorf("read the targets of the training files: %w", err)
+	}
+	return &targeter{matcher: m}, nil
+}
+
+// target returns the target of a row; it is valid until the next call.
+func (t *targeter) target(row *Row) Target {
+	t.own, t.others = t.own[:0], t.others[:0]
+	if row.Target == "" {
+		return Target{}
+	}
+	item := stream.Item{Platform: stream.Twitter, Kind: stream.Post, Text: row.Text}
+	for _, h := range t.matcher.Match(&item, &t.scratch) {
+		if h.Brand.Key == row.Target {
+			t.own = append(t.own, h.Spans...)
+		} else {
+			t.others = append(t.others, h.Spans...)
+		}
+	}
+	if len(t.own) == 0 {
+		for at := 0; ; {
+			i := strings.Index(row.Text[at:], row.Target)
+			if i < 0 {
+				break
+			}
+			t.own = append(t.own, brand.Span{Start: at + i, End: at + i + len(row.Target)})
+			at += i + len(row.Target)
+		}
+	}
+	return Target{Spans: t.own, Others: t.others}
+}

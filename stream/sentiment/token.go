@@ -1,0 +1,303 @@
+package sentiment
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"otklik/stream/brand"
+)
+
+// tokenKind is what a token of a text is.
+type tokenKind uint8
+
+const (
+	wordToken   tokenKind = iota
+	brandToken            // a name of the brand in question
+	otherToken            // a name of another brand
+	userToken             // @handle
+	linkToken             // http://…
+	markToken             // ! ? … and runs of them
+	smileToken            // an emoticon, kind of mood in mood
+	emojiToken            // a symbol beyond ASCII
+	numberToken           // digits
+)
+
+// token is one token of a text; its folded bytes are tokens.buf[from:to].
+type token struct {
+	kind     tokenKind
+	mood     int8 // of smileToken: +1, −1
+	caps     bool // a word of two or more capital letters
+	long     bool // a word with a letter three times in a row (shortened to two)
+	cyrillic bool
+	hashtag  bool
+	from, to int32
+}
+
+// tokens is a tokenised text; it is reused from text to text.
+type tokens struct {
+	list []token
+	buf  []byte // lower case, ё as е
+	skip []mask
+}
+
+// mask is a span of the text that stands for a brand.
+type mask struct {
+	start, end int
+	kind       tokenKind
+}
+
+// masks orders the spans of a target; the brand's own win over others at the same place.
+func (t *tokens) masks(target Target) {
+	t.skip = t.skip[:0]
+	add := func(spans []brand.Span, kind tokenKind) {
+		for _, s := range spans {
+			if s.Start < s.End {
+				t.skip = append(t.skip, mask{s.Start, s.End, kind})
+			}
+		}
+	}
+	add(target.Spans, brandToken)
+	add(target.Others, otherToken)
+	slices.SortStableFunc(t.skip, func(a, b mask) int { return a.start - b.start })
+}
+
+// maxText bounds the bytes that are read of a text: what follows says little about its sentiment.
+const maxText = 8 << 10
+
+// read tokenises the text.
+func (t *tokens) read(text string, target Target) {
+	t.list, t.buf = t.list[:0], t.buf[:0]
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	t.masks(target)
+	next := 0
+	for i := 0; i < len(text); {
+		for next < len(t.skip) && t.skip[next].end <= i {
+			next++
+		}
+		if next < len(t.skip) && t.skip[next].start <= i {
+			t.list = append(t.list, token{kind: t.skip[next].kind, from: int32(len(t.buf)), to: int32(len(t.buf))})
+			i = min(t.skip[next].end, len(text))
+			continue
+		}
+		stop := len(text)
+		if next < len(t.skip) {
+			stop = min(stop, t.skip[next].start)
+		}
+		i += t.token(text[i:stop])
+	}
+}
+
+// token reads one token, or a separator, off the start of text and returns its length.
+func (t *tokens) token(text string) int {
+	c := text[0]
+	switch {
+	case c == ' ' || c == '\n' || c == '\t' || c == '\r':
+		return 1
+	case c == '@' && len(text) > 1 && isHandle(text[1]):
+		n := 1
+		for n < len(text) && isHandle(text[n]) {
+			n++
+		}
+		t.add(token{kind: userToken})
+		return n
+	case (c == 'h' || c == 'H') && isLink(text):
+		n := strings.IndexFunc(text, unicode.IsSpace)
+		if n < 0 {
+			n = len(text)
+		}
+		t.add(token{kind: linkToken})
+		return n
+	case c == '!' || c == '?' || c == '.':
+		return t.marks(text)
+	}
+	if mood, n := emoticon(text); n > 0 {
+		t.add(token{kind: smileToken, mood: mood})
+		return n
+	}
+	if c >= '0' && c <= '9' {
+		n := 1
+		for n < len(text) && (text[n] >= '0' && text[n] <= '9') {
+			n++
+		}
+		t.add(token{kind: numberToken})
+		return n
+	}
+	if c == '#' {
+		if r, _ := utf8.DecodeRuneInString(text[1:]); unicode.IsLetter(r) {
+			n := t.word(text[1:], true)
+			return 1 + n
+		}
+		return 1
+	}
+	if c < utf8.RuneSelf {
+		if isLetter(c) {
+			return t.word(text, false)
+		}
+		return 1
+	}
+	r, n := utf8.DecodeRuneInString(text)
+	switch {
+	case r == utf8.RuneError: // not UTF-8, or was not once; U+FFFD would count as a symbol
+	case unicode.IsLetter(r):
+		return t.word(text, false)
+	case r == '…':
+		t.buf = append(t.buf, "..."...)
+		t.add(token{kind: markToken, from: int32(len(t.buf) - 3)})
+	case unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) && r > 0xffff || r >= 0x2600 && r <= 0x27bf:
+		from := len(t.buf)
+		t.buf = utf8.AppendRune(t.buf, r)
+		t.add(token{kind: emojiToken, from: int32(from)})
+	}
+	return n
+}
+
+// add appends a token that ends at the end of buf; an unset from means that it has no bytes of its own.
+func (t *tokens) add(k token) {
+	k.to = int32(len(t.buf))
+	if k.from == 0 && k.kind != wordToken && k.kind != markToken && k.kind != emojiToken {
+		k.from = k.to
+	}
+	t.list = append(t.list, k)
+}
+
+// marks reads a run of ! ? and dots, shortened to three of a kind; one dot alone is no token.
+func (t *tokens) marks(text string) int {
+	n := 0
+	from := len(t.buf)
+	for n < len(text) && (text[n] == '!' || text[n] == '?' || text[n] == '.') {
+		if b := t.buf[from:]; len(b) < 3 {
+			t.buf = append(t.buf, text[n])
+		}
+		n++
+	}
+	if n == 1 && text[0] == '.' {
+		t.buf = t.buf[:from]
+		return n
+	}
+	t.add(token{kind: markToken, from: int32(from)})
+	return n
+}
+
+// word reads a word: letters, with digits, underscores and inner apostrophes.
+func (t *tokens) word(text string, hashtag bool) int {
+	k := token{kind: wordToken, from: int32(len(t.buf)), hashtag: hashtag}
+	capitals, letters, run := 0, 0, 0
+	var last rune
+	i := 0
+	for i < len(text) {
+		r, n := rune(text[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(text[i:])
+		}
+		switch {
+		case r >= 'a' && r <= 'z':
+		case r >= 'A' && r <= 'Z':
+			r += 'a' - 'A'
+			capitals++
+		case r >= 'а' && r <= 'я':
+			k.cyrillic = true
+		case r >= 'А' && r <= 'Я':
+			r += 'а' - 'А'
+			capitals++
+			k.cyrillic = true
+		case r == 'ё' || r == 'Ё':
+			r = 'е'
+			k.cyrillic = true
+		case r >= '0' && r <= '9':
+		case (r == '\'' || r == '’') && i > 0 && i+n < len(text) && isLetter(text[i+n]):
+			r = '\''
+		case r == 0xad || r == 0x200b || r == 0x200c || r == 0x200d || r >= 0x300 && r <= 0x36f:
+			i += n
+			continue // invisible or an accent
+		case r >= utf8.RuneSelf && unicode.IsLetter(r):
+			r = unicode.ToLower(r)
+		default:
+			goto done
+		}
+		letters++
+		i += n
+		if r == last {
+			if run++; run >= 3 {
+				k.long = true
+				continue
+			}
+		} else {
+			last, run = r, 1
+		}
+		t.buf = utf8.AppendRune(t.buf, r)
+	}
+done:
+	k.caps = capitals >= 2 && capitals == letters
+	k.to = int32(len(t.buf))
+	if k.to > k.from {
+		t.list = append(t.list, k)
+	}
+	return max(i, 1)
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+func isHandle(c byte) bool { return isLetter(c) || c >= '0' && c <= '9' || c == '_' }
+
+func isLink(s string) bool {
+	return len(s) > 8 && (strings.EqualFold(s[:7], "http://") || strings.EqualFold(s[:8], "https://"))
+}
+
+// emoticon reads an emoticon off the start of text: eyes, an optional nose, a mouth; or the Russian bare brackets.
+func emoticon(text string) (mood int8, n int) {
+	switch text[0] {
+	case ':', ';', '=', 'x', 'X':
+		i := 1
+		if i < len(text) && (text[i] == '-' || text[i] == '\'' || text[i] == 'o' && text[0] == ':') {
+			i++
+		}
+		if i == len(text) {
+			return 0, 0
+		}
+		if isLetter(text[0]) && (i+1 < len(text) && isLetter(text[i+1]) || text[i] != 'D') {
+			return 0, 0
+		}
+		switch text[i] {
+		case ')', 'D', ']', '*', '}':
+			mood = 1
+		case 'p', 'P':
+			if i+1 < len(text) && isLetter(text[i+1]) {
+				return 0, 0
+			}
+			mood = 1
+		case '(', '[', '{', '/', '|', '\\':
+			if text[i] == '/' && i+1 < len(text) && text[i+1] == '/' {
+				return 0, 0
+			}
+			mood = -1
+		default:
+			return 0, 0
+		}
+		i++
+		for i < len(text) && text[i] == text[i-1] {
+			i++
+		}
+		return mood, i
+	case ')', '(':
+		i := 1
+		for i < len(text) && text[i] == text[0] {
+			i++
+		}
+		if i < 2 {
+			return 0, 0
+		}
+		if text[0] == ')' {
+			return 1, i
+		}
+		return -1, i
+	case '<':
+		if strings.HasPrefix(text, "<3") {
+			return 1, 2
+		}
+	}
+	return 0, 0
+}
