@@ -31,14 +31,16 @@ type Simulator struct {
 	ru, en   *stage
 	lines    map[lineKey][]line
 
-	planned int // records delivered or promised
-	jitter  float64
-	now     stream.Time
-	serial  uint64
-	order   uint64
-	events  queue
-	outbox  queue
-	told    bool // everything has happened; the outbox is emptied
+	planned   int // records delivered or promised
+	jitter    float64
+	now       stream.Time
+	serial    uint64
+	order     uint64
+	events    queue
+	outbox    queue
+	items     int // published, to keep the share of those about no brand
+	unmatched int
+	told      bool // everything has happened; the outbox is emptied
 
 	recent  map[stream.Platform]*memory
 	crowd   map[stream.Platform]uint64 // people on the platform
@@ -182,9 +184,14 @@ func (s *Simulator) casting() error {
 				if !common[pr.key] {
 					continue
 				}
+				said := 0
 				for _, term := range pr.terms {
 					if !sameScript(term, st.lang) {
 						continue
+					}
+					// A catalogue begins with the plain name of a product; what follows are inflected and colloquial forms.
+					if said++; said > 2 {
+						break
 					}
 					for _, text := range st.product[m] {
 						text = strings.ReplaceAll(text, "{P}", term)
@@ -322,6 +329,10 @@ func (s *Simulator) publish(p *post) {
 			return
 		}
 		s.count(p, +1)
+		s.items++
+		if len(p.namings) == 0 {
+			s.unmatched++
+		}
 		s.recent[p.platform].keep(p)
 		s.react(p)
 		for i := range p.namings {

@@ -85,7 +85,7 @@ func (s *Simulator) primary(t stream.Time) *post {
 	case u < s.share.Future+s.share.Other:
 		return s.signal(pl, t)
 	}
-	if s.chance(s.share.Unmatched) {
+	if s.chance(s.digression()) {
 		return s.smallTalk(pl, st, t)
 	}
 	h := wave(t)
@@ -103,6 +103,17 @@ func (s *Simulator) primary(t stream.Time) *post {
 		return s.comparison(pl, st, t, b)
 	}
 	return s.opinion(pl, st, t, b)
+}
+
+// digression is how probably the next primary item is about no brand: the stated share, corrected for the conversations
+// that posts about brands bring about.
+func (s *Simulator) digression() float64 {
+	share := s.share.Unmatched
+	if share == 0 || share == 1 || s.items == 0 {
+		return share
+	}
+	const gain = 8
+	return share + gain*(share-float64(s.unmatched)/float64(s.items))
 }
 
 // brand draws a brand; while the wave is high mostly the own one.
@@ -192,7 +203,7 @@ func (s *Simulator) opinion(pl stream.Platform, st *stage, t stream.Time, b int)
 			core += ". " + strings.ReplaceAll(s.pick(st.severe), "{S}", s.pick(st.severeTerms))
 			p.severe = true
 		} else {
-			core += s.pick(st.closers)
+			core = end(core, s.pick(st.closers))
 		}
 	}
 	p.text = strings.ReplaceAll(core, "{B}", s.name(b))
@@ -215,6 +226,14 @@ func begin(opener, phrase string) string {
 		}
 	}
 	return opener + phrase
+}
+
+// end puts a closer behind a phrase, without a full stop after a question.
+func end(phrase, closer string) string {
+	if strings.HasPrefix(closer, ". ") && (strings.HasSuffix(phrase, "?") || strings.HasSuffix(phrase, "!")) {
+		closer = closer[1:]
+	}
+	return phrase + closer
 }
 
 // fill puts a product into an outage phrase that asks for one.
@@ -611,7 +630,7 @@ func (s *Simulator) change(p *post) {
 	e := *p
 	e.kind, e.original = stream.Edit, p
 	e.editedAt = precise(p.platform, p.at+s.span(4*stream.Minute, 40*stream.Minute))
-	e.text = strings.TrimRight(p.text, ". ") + ". " + s.pick(s.script(p).details)
+	e.text = end(strings.TrimRight(p.text, ". "), ". "+s.pick(s.script(p).details))
 	e.namings = append([]naming(nil), p.namings...)
 	p.changing = s.promise(&e)
 }
