@@ -124,7 +124,12 @@ func (d *Decoder) genericItem(v value) {
 	} else {
 		it.Text = joinText(d.text(title, MaxText), d.text(text, MaxText))
 	}
-	if n, ok := joined.integer(); ok && it.Kind == stream.Membership {
+	if it.Kind == stream.Membership {
+		n, _ := joined.integer()
+		if n == 0 {
+			d.reject("unknown_shape", "%s: a membership must say joined 1 or -1", orElse(it.ID, "an item"))
+			return
+		}
 		it.Joined = int32(min(max(n, -1), 1))
 	}
 	at, _ := moment(changed)
