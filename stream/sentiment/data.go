@@ -17,7 +17,6 @@ import (
 type Row struct {
 	ID, Lang, Target, Text string
 	Label                  stream.Label
-	Weight                 float32 // in training
 }
 
 // ReadFile reads a TSV file, gzipped if its name ends in ".gz". Rows without a label are left out.
@@ -64,7 +63,7 @@ func ReadRows(r io.Reader) ([]Row, error) {
 		if !ok || label == stream.Unlabelled {
 			return nil, fmt.Errorf("line %d: the label %q is not positive, neutral or negative", line, f[3])
 		}
-		rows = append(rows, Row{ID: f[0], Lang: f[1], Target: f[2], Label: label, Text: f[4], Weight: 1})
+		rows = append(rows, Row{ID: f[0], Lang: f[1], Target: f[2], Label: label, Text: f[4]})
 	}
 	return rows, in.Err()
 }

@@ -37,7 +37,7 @@ func ownRows(n int) []trainingRow {
 		src := &sources[(i%2)*3]
 		label := labels[r.IntN(3)]
 		text := fmt.Sprintf("%s %s %s", fill[src.lang][r.IntN(6)], words[src.lang][label][r.IntN(4)], fill[src.lang][r.IntN(6)])
-		rows = append(rows, trainingRow{Row{ID: fmt.Sprint(i), Lang: languageCodes[src.lang], Text: text, Label: label, Weight: 1}, src})
+		rows = append(rows, trainingRow{Row{ID: fmt.Sprint(i), Lang: languageCodes[src.lang], Text: text, Label: label}, src})
 	}
 	return rows
 }
