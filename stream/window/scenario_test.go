@@ -82,7 +82,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-func (s *scenario) print(format string, args ...any) {
+func (s *scenario) printf(format string, args ...any) {
 	s.out = append(s.out, "  "+fmt.Sprintf(format, args...))
 }
 
@@ -95,7 +95,7 @@ func (s *scenario) command(line string, loud bool) {
 		name, rest, _ = strings.Cut(rest, " ")
 	}
 	args := map[string]string{}
-	for _, field := range strings.Fields(rest) {
+	for field := range strings.FieldsSeq(rest) {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok {
 			s.t.Fatalf("%s: %q is not key=value", line, field)
@@ -118,13 +118,13 @@ func (s *scenario) command(line string, loud bool) {
 		s.flushed = s.store.Flush()
 		sortPanes(s.flushed)
 		for i := range s.flushed {
-			s.print("%s", describePane(&s.flushed[i]))
+			s.printf("%s", describePane(&s.flushed[i]))
 		}
 		return
 	case "durable":
 		s.table.insert(s.flushed)
 		s.store.Clean()
-		s.print("%d panes leave memory, %d stay", s.store.Evict(), s.store.Len())
+		s.printf("%d panes leave memory, %d stay", s.store.Evict(), s.store.Len())
 		s.safe.offset, s.safe.watermark, s.log = s.offset, s.watermark, nil
 		return
 	case "crash":
@@ -152,7 +152,7 @@ func (s *scenario) command(line string, loud bool) {
 		s.rolling.Advance(s.watermark)
 		for _, row := range s.rolling.Flush(nil) {
 			if row.Platform == "" && row.Window == stream.Time(length.Milliseconds()) {
-				s.print("%s", describeRow(&row))
+				s.printf("%s", describeRow(&row))
 			}
 		}
 		return
@@ -185,7 +185,7 @@ func (s *scenario) command(line string, loud bool) {
 		c := contribution(args["label"])
 		s.recall(&c, loud)
 		if s.store.Apply(&c, pos) && loud {
-			s.print("late")
+			s.printf("late")
 		}
 	case "edit":
 		before, after := contribution(args["label"]), contribution(args["to"])
@@ -212,7 +212,7 @@ func (s *scenario) command(line string, loud bool) {
 func (s *scenario) recall(c *Contribution, loud bool) {
 	keys := s.store.Missing(c, nil)
 	if len(keys) > 0 && loud {
-		s.print("asks for %d panes", len(keys))
+		s.printf("asks for %d panes", len(keys))
 	}
 	s.table.lookup(s.store, keys)
 }

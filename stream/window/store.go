@@ -1,7 +1,6 @@
 package window
 
 import (
-	"container/heap"
 	"fmt"
 	"math"
 	"slices"
@@ -38,7 +37,7 @@ type Store struct {
 	horizon stream.Time
 
 	closing map[stream.Time][]*pane // open panes by the moment at which they close
-	moments moments                 // the keys of closing
+	moments []stream.Time           // the keys of closing, ascending; there are few
 	closed  []*pane                 // closed panes in memory
 	dirty   []*pane                 // to be flushed, each once
 	flushed []*pane                 // handed out by Flush and not known to be durable
@@ -66,20 +65,6 @@ type pane struct {
 	dirty    bool
 	inFlight bool // handed out by Flush and not known to be durable
 	closed   bool
-}
-
-// moments is a min-heap of times.
-type moments []stream.Time
-
-func (m moments) Len() int           { return len(m) }
-func (m moments) Less(i, j int) bool { return m[i] < m[j] }
-func (m moments) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
-func (m *moments) Push(x any)        { *m = append(*m, x.(stream.Time)) }
-func (m *moments) Pop() any {
-	old := *m
-	x := old[len(old)-1]
-	*m = old[:len(old)-1]
-	return x
 }
 
 // NewStore returns an empty store for a partition of otklik.mentions. The configuration must be valid.
@@ -273,7 +258,8 @@ func (s *Store) pane(ser *series, g Grain, start stream.Time) *pane {
 			s.closed = append(s.closed, p)
 		} else {
 			if _, ok := s.closing[at]; !ok {
-				heap.Push(&s.moments, at)
+				i, _ := slices.BinarySearch(s.moments, at)
+				s.moments = slices.Insert(s.moments, i, at)
 			}
 			s.closing[at] = append(s.closing[at], p)
 		}
@@ -293,8 +279,9 @@ func (s *Store) Advance(watermark stream.Time, pos stream.Position) {
 	if !s.begun {
 		s.horizon = watermark
 	}
-	for len(s.moments) > 0 && s.moments[0] <= watermark {
-		at := heap.Pop(&s.moments).(stream.Time)
+	passed := 0
+	for ; passed < len(s.moments) && s.moments[passed] <= watermark; passed++ {
+		at := s.moments[passed]
 		for _, p := range s.closing[at] {
 			p.closed = true
 			s.closed = append(s.closed, p)
@@ -306,6 +293,7 @@ func (s *Store) Advance(watermark stream.Time, pos stream.Position) {
 		}
 		delete(s.closing, at)
 	}
+	s.moments = slices.Delete(s.moments, 0, passed)
 }
 
 // Flush returns the panes that have changed since the last flush, each once and with absolute counts, in the order in

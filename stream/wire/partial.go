@@ -156,7 +156,7 @@ func (s *scanner) pane(p *window.Pane) {
 func (s *scanner) responses(p *window.Pane) {
 	packed := s.bytes()
 	if len(packed)%8 != 0 {
-		s.reject("%d bytes are not a list of doubles", len(packed))
+		s.rejectf("%d bytes are not a list of doubles", len(packed))
 		return
 	}
 	if p.Responses == nil {
@@ -171,7 +171,7 @@ func (s *scanner) responses(p *window.Pane) {
 func (s *scanner) response(p *window.Pane) {
 	seconds := math.Float64frombits(s.number)
 	if !(seconds >= 0) || math.IsInf(seconds, 1) {
-		s.reject("a waiting time of %v seconds", seconds)
+		s.rejectf("a waiting time of %v seconds", seconds)
 		return
 	}
 	p.Responses = append(p.Responses, seconds)

@@ -110,7 +110,7 @@ func (s *scanner) fail(start, n int) bool {
 func (s *scanner) bytes() []byte { return s.data[s.lo:s.hi] }
 
 // reject stops the walk: the value of the current field cannot be.
-func (s *scanner) reject(format string, args ...any) {
+func (s *scanner) rejectf(format string, args ...any) {
 	if s.err == nil {
 		s.err = fmt.Errorf("%w: field %d: %s", ErrMalformed, s.tag>>3, fmt.Sprintf(format, args...))
 	}
@@ -119,7 +119,7 @@ func (s *scanner) reject(format string, args ...any) {
 // small returns the current number if it is at most limit.
 func (s *scanner) small(limit uint64) uint64 {
 	if s.number > limit {
-		s.reject("%d is more than %d, the highest value that this version knows", s.number, limit)
+		s.rejectf("%d is more than %d, the highest value that this version knows", s.number, limit)
 		return 0
 	}
 	return s.number
@@ -131,7 +131,7 @@ func (s *scanner) time() stream.Time { return stream.Time(s.number) }
 func (s *scanner) float() float32    { return math.Float32frombits(uint32(s.number)) }
 func (s *scanner) count() stream.Count {
 	if s.number >= math.MaxInt64 {
-		s.reject("a count of %d", s.number)
+		s.rejectf("a count of %d", s.number)
 		return 0
 	}
 	return stream.CountOf(int64(s.number))

@@ -22,7 +22,7 @@ import (
 )
 
 // schema compiles schemas/otklik.proto.
-func schema(t testing.TB) protoreflect.FileDescriptor {
+func schema(t *testing.T) protoreflect.FileDescriptor {
 	t.Helper()
 	compiler := protocompile.Compiler{Resolver: &protocompile.SourceResolver{ImportPaths: []string{"../../schemas"}}}
 	files, err := compiler.Compile(context.Background(), "otklik.proto")
