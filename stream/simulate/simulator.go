@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -130,7 +131,7 @@ func (s *Simulator) casting() error {
 		if b.Own {
 			tr.weight = 2.2
 		}
-		for _, alias := range append([]string{b.Name}, b.Aliases...) {
+		for _, alias := range spellings(b) {
 			name, ok := literal(alias)
 			if !ok || t.ambiguous(name, i, b) {
 				continue
@@ -204,6 +205,16 @@ func (s *Simulator) casting() error {
 		}
 	}
 	return nil
+}
+
+// spellings returns the aliases of the brand, first its display name if that is one of them.
+func spellings(b *brand.Brand) []string {
+	for _, alias := range b.Aliases {
+		if w, ok := literal(alias); ok && slices.Equal(words(w), words(b.Name)) {
+			return append([]string{b.Name}, b.Aliases...)
+		}
+	}
+	return b.Aliases
 }
 
 // ambiguous reports whether the name of the i-th brand also names another brand or product, or is vetoed.

@@ -14,6 +14,7 @@ import (
 	"otklik/stream/brand"
 	"otklik/stream/care"
 	"otklik/stream/firehose"
+	"otklik/stream/sentiment"
 	"otklik/stream/window"
 )
 
@@ -24,7 +25,7 @@ type recount struct {
 	decoders map[stream.Platform]*firehose.Decoder
 	matcher  *brand.Matcher
 	scratch  brand.Scratch
-	label    Labeller
+	label    func(it *stream.Item, hits []brand.Hit, j int) stream.Label
 
 	books    map[stream.Platform]*Books
 	reasons  map[string]int64
@@ -40,7 +41,7 @@ type mentioned struct {
 	products []string
 }
 
-func newRecount(t *testing.T, label Labeller) *recount {
+func newRecount(t *testing.T, label func(*stream.Item, []brand.Hit, int) stream.Label) *recount {
 	m, err := brand.NewMatcher(brand.Example())
 	if err != nil {
 		t.Fatal(err)
@@ -88,12 +89,13 @@ func (r *recount) read(rec Record) {
 		}
 		for j := range hits {
 			b.Read++
-			r.mention(b, it, &hits[j])
+			r.mention(b, it, hits, j)
 		}
 	}
 }
 
-func (r *recount) mention(b *Books, it *stream.Item, h *brand.Hit) {
+func (r *recount) mention(b *Books, it *stream.Item, hits []brand.Hit, j int) {
+	h := &hits[j]
 	key := stream.IdentityKey{Platform: it.Platform, ItemID: it.Identity(), Brand: h.Brand.Key, PublishedAt: it.PublishedAt}
 	known := r.mentions[key]
 	now := &mentioned{version: it.EditedAt, kind: it.Kind, products: slices.Clone(h.Products)}
@@ -117,7 +119,7 @@ func (r *recount) mention(b *Books, it *stream.Item, h *brand.Hit) {
 	case stream.Spam:
 		now.counts.Spam = 1
 	default:
-		label := r.label(it.Text, it.Lang, h.Brand.Key)
+		label := r.label(it, hits, j)
 		needs = now.kind != stream.Repost && (h.Via&stream.Directed != 0 || asks || label == stream.Negative) && (asks || label != stream.Positive)
 		now.counts = Counts{
 			Positive: one(label == stream.Positive), Neutral: one(label == stream.Neutral), Negative: one(label == stream.Negative),
@@ -203,12 +205,34 @@ func (r *recount) responses() []Response {
 // TestTruthIsWhatTheRecordsSay compares the truth, which never looked at a record, with a recount of the records.
 func TestTruthIsWhatTheRecordsSay(t *testing.T) {
 	const events = 20_000
+	model, err := sentiment.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scratch sentiment.Scratch
+	byModel := func(it *stream.Item, hits []brand.Hit, j int) stream.Label {
+		target := sentiment.Target{Spans: hits[j].Spans}
+		for k := range hits {
+			if k != j {
+				target.Others = append(target.Others, hits[k].Spans...)
+			}
+		}
+		label, _ := model.Classify(it.Text, it.Lang, target, &scratch)
+		return label
+	}
+	byHash := func(it *stream.Item, hits []brand.Hit, j int) stream.Label {
+		return hashLabel(it.Text, it.Lang, hits[j].Brand.Key)
+	}
 	for _, seed := range []uint64{1, 2} {
-		s, err := New(Config{Seed: seed, Events: events, Label: hashLabel, Minutes: true})
+		cfg, label := Config{Seed: seed, Events: events, Label: hashLabel, Minutes: true}, byHash
+		if seed == 2 {
+			cfg.Label, label = nil, byModel // the shipped one
+		}
+		s, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newRecount(t, hashLabel)
+		r := newRecount(t, label)
 		for rec, ok := s.Next(); ok; rec, ok = s.Next() {
 			r.read(rec)
 		}
