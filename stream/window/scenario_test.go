@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scen
 //	mention t=10 brand=mts label=- [products=a,b] [followers=n] [role=own|spam]   one contribution; prints "late" if it is
 //	edit    t=10 brand=mts label=- to=+       the label of a mention changes
 //	request t=10 brand=mts                    a message that needs an answer
-//	answer  t=10 brand=mts after=90           it is answered
+//	answer  t=10 brand=mts after=90           the brand replies after so many seconds
 //	watermark t=180                           event time has come so far
 //	flush                                     prints the changed panes
 //	durable                                   the flush is durable; what is closed leaves memory
@@ -250,8 +250,15 @@ func describeCounts(b *strings.Builder, c *Counts) {
 		name string
 		n    int64
 	}{
-		{"positive", c.Positive}, {"neutral", c.Neutral}, {"negative", c.Negative}, {"unlabelled", c.Unlabelled},
-		{"own", c.Own}, {"spam", c.Spam}, {"audience", c.Audience}, {"requests", c.Requests}, {"answered", c.Answered},
+		{"positive", c.Positive},
+		{"neutral", c.Neutral},
+		{"negative", c.Negative},
+		{"unlabelled", c.Unlabelled},
+		{"own", c.Own},
+		{"spam", c.Spam},
+		{"audience", c.Audience},
+		{"requests", c.Requests},
+		{"answered", c.Answered},
 	} {
 		if f.n != 0 {
 			fmt.Fprintf(b, " %s=%d", f.name, f.n)
