@@ -2,6 +2,7 @@ package care
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -136,12 +137,13 @@ func (k *Clock) layOutNear() {
 
 // walk calls f for every opening that begins on the local days first … last−1 (dates in UTC), in order, without overlap.
 func (k *Clock) walk(first, last time.Time, f func(from, to stream.Time)) {
-	covered := stream.Time(-1 << 63)
+	covered := stream.Time(math.MinInt64)
+	clock := wallClock{zone: k.schedule.zone}
 	for day := first; day.Before(last); day = day.AddDate(0, 0, 1) {
 		spans := k.schedule.hours(date{day.Year(), day.Month(), day.Day()}, day.Weekday())
 		for _, s := range spans {
-			from := max(covered, moment(k.schedule.zone, day, s.from))
-			to := moment(k.schedule.zone, day, s.to)
+			from := max(covered, clock.moment(day, s.from))
+			to := clock.moment(day, s.to)
 			if from < to {
 				f(from, to)
 				covered = to
@@ -150,29 +152,47 @@ func (k *Clock) walk(first, last time.Time, f func(from, to stream.Time)) {
 	}
 }
 
-// moment returns when the wall clock of the zone shows the given minutes after the midnight of day (a date in UTC).
-// The standard library leaves open what time.Date makes of wall times that do not exist or come twice.
-func moment(zone *time.Location, day time.Time, minutes int) stream.Time {
+// wallClock translates the wall times of a zone. It remembers the stretch between two changes of the clocks that it was
+// last asked about, because asking the zone is slow.
+type wallClock struct {
+	zone     *time.Location
+	east     int64 // seconds east of UTC in [from, to), Unix times
+	from, to int64
+}
+
+// offset returns the seconds east of UTC that the clocks show at the Unix time.
+func (w *wallClock) offset(unix int64) int64 {
+	if unix < w.from || unix >= w.to {
+		at := time.Unix(unix, 0).In(w.zone)
+		_, east := at.Zone()
+		w.east, w.from, w.to = int64(east), math.MinInt64, math.MaxInt64
+		start, end := at.ZoneBounds()
+		if !start.IsZero() {
+			w.from = start.Unix()
+		}
+		if !end.IsZero() {
+			w.to = end.Unix()
+		}
+	}
+	return w.east
+}
+
+// moment returns when the wall clock shows the given minutes after the midnight of day (a date in UTC). The standard
+// library leaves open what time.Date makes of wall times that do not exist or come twice.
+func (w *wallClock) moment(day time.Time, minutes int) stream.Time {
 	wall := day.Unix() + int64(minutes)*60
-	before := offset(zone, wall-86400)
-	after := offset(zone, wall+86400)
+	before := w.offset(wall - 86400)
+	after := w.offset(wall + 86400)
 	first := wall - max(before, after)
 	second := wall - min(before, after)
 	switch {
-	case wall-first == offset(zone, first):
+	case wall-first == w.offset(first):
 		return stream.Time(first) * stream.Second
-	case wall-second == offset(zone, second):
+	case wall-second == w.offset(second):
 		return stream.Time(second) * stream.Second
-	default: // skipped; second, read with the offset before, lies behind the change
-		change, _ := time.Unix(second, 0).In(zone).ZoneBounds()
-		return stream.TimeOf(change)
+	default: // skipped: second, read with the offset before the change, lies behind it
+		return stream.Time(w.from) * stream.Second
 	}
-}
-
-// offset returns the seconds east of UTC that the zone's clocks show at the Unix time.
-func offset(zone *time.Location, unix int64) int64 {
-	_, seconds := time.Unix(unix, 0).In(zone).Zone()
-	return int64(seconds)
 }
 
 // yearTable holds the business time passed since the start of farFrom at the start of each year, by UTC. It is made

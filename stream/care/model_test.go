@@ -75,7 +75,7 @@ func position(offset int) stream.Position { return stream.PositionAfter(1, int64
 func TestEvaluateAgainstModel(t *testing.T) {
 	evaluator := mustEvaluator(t, deskConfig)
 	key := Key{Platform: stream.VK, Brand: "mts", Thread: "t"}
-	for seed := range uint64(2000) {
+	for seed := range uint64(1000) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		turns := randomThread(rng, 1+rng.IntN(60))
 		if seed%50 == 0 {
@@ -135,7 +135,7 @@ func (s *tables) write(t *testing.T, responses []Response, cases []Case) {
 // again. In the end the tables must hold exactly the rows of all turns, and the changes must add up to them.
 func TestBookAgainstModel(t *testing.T) {
 	evaluator := mustEvaluator(t, deskConfig)
-	for seed := range uint64(250) {
+	for seed := range uint64(150) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		type entry struct {
 			key  Key
