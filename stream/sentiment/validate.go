@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// The telecom file is of two periods, December 2013 – January 2014 and July – August 2014: rows up to this number are of the
-// first. Random cross-validation misleads by ten points on it, because posts of one period repeat each other.
-const firstPeriod = 5000
+// The telecom file is of two periods: rows up to this number are of July – August 2014, the others mostly of December 2013 –
+// January 2014. Random cross-validation misleads by ten points on it, because posts of one period repeat each other.
+const lastOfSummer = 5000
 
 // Validation is a figure of Validate: what was trained without, and how it was labelled.
 type Validation struct {
@@ -18,7 +18,7 @@ type Validation struct {
 }
 
 // Validate measures the training on posts of other times and sources than it has seen: the Russian part on each period of
-// the telecom file in turn, trained without it; both parts on every tenth block of the general and the airline files, trained
+// the telecom file in turn, trained without it; both parts on the last tenth of the other files, trained
 // without them.
 func Validate(ctx context.Context, dir string, progress func(step string, done float64)) ([]Validation, error) {
 	rows, err := readSources(dir)
@@ -30,7 +30,7 @@ func Validate(ctx context.Context, dir string, progress func(step string, done f
 			return 0
 		}
 		n, err := strconv.Atoi(r.ID[strings.LastIndexByte(r.ID, '-')+1:])
-		if err != nil || n <= firstPeriod {
+		if err != nil || n <= lastOfSummer {
 			return 1
 		}
 		return 2
@@ -59,7 +59,7 @@ func Validate(ctx context.Context, dir string, progress func(step string, done f
 		}
 		return nil
 	}
-	for p, name := range []string{"telecom, first period", "telecom, second period"} {
+	for p, name := range []string{"telecom, summer 2014", "telecom, winter 2013/14"} {
 		err := run([]string{name}, func(r *trainingRow) int {
 			switch {
 			case period(r) == p+1:
@@ -75,7 +75,7 @@ func Validate(ctx context.Context, dir string, progress func(step string, done f
 		}
 	}
 	held := []string{"banks", "rusentitweet", "semeval", "airline"}
-	names := []string{"banks, last part", "general Russian", "general English", "airlines"}
+	names := []string{"banks, last tenth", "general Russian", "general English", "airlines"}
 	count := map[*source]int{}
 	for i := range rows {
 		count[rows[i].source]++
