@@ -258,7 +258,7 @@ func (c *Client) recountQuery(month uint32, since stream.Time) (query string, co
 	}
 	for _, name := range columns {
 		sums = append(sums, fmt.Sprintf("sum(p_%s) AS panes_%[1]s, sum(m_%[1]s) AS recount_%[1]s", name))
-		differs = append(differs, fmt.Sprintf("panes_%s != recount_%[1]s", name))
+		differs = append(differs, fmt.Sprintf("(panes_%s != recount_%[1]s)", name)) // != binds weaker than +
 	}
 	values := make([]string, 0, 2*len(columns))
 	for _, name := range columns {

@@ -149,8 +149,8 @@ func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 	}
 	for {
 		m, err := batch.ReadMessage()
-		if errors.Is(err, io.EOF) {
-			break
+		if errors.Is(err, io.EOF) || errors.Is(err, kafkago.RequestTimedOut) {
+			break // all read; kafka-go's word for a fetch that brought nothing is a time-out
 		}
 		if err != nil {
 			closeErr := batch.Close()
@@ -179,7 +179,7 @@ func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 		}
 	}
 	r.next = max(r.next, batch.Offset())
-	if err := batch.Close(); err != nil {
+	if err := batch.Close(); err != nil && !errors.Is(err, kafkago.RequestTimedOut) {
 		return err
 	}
 	return emit()

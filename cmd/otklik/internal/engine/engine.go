@@ -127,7 +127,7 @@ func (e *Engine) drain(ctx context.Context) error {
 	if !slices.Contains(e.Config.Stages, stream.StageTrack) {
 		return nil
 	}
-	_, err := e.ClickHouse.Erase(ctx)
+	_, err := e.ClickHouse.Eraser().Erase(ctx)
 	return err
 }
 
@@ -165,7 +165,7 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, until map[stream
 			return nil // a partition that came after the start belongs to the next run
 		}
 		err = task.Run(ctx, a, e.Kafka, proc, task.Config{
-			Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRows,
+			Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRecords,
 			Until: end, Bounded: until != nil, Logger: e.Logger, Observer: observer,
 			Reader: kafka.ReaderConfig{MaxRecords: limits.MicroBatchRecords, MaxBytes: int(limits.MicroBatchBytes)},
 		})
@@ -191,7 +191,7 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 		out := e.Kafka.Outbox(topics.Panes, int(e.topics[topics.Panes].Partitions))
 		return track.New(track.Config{
 			Window: window.Config(e.Config.Window), Care: e.care, IdentityHorizon: e.Config.Limits.IdentityHorizon,
-			QuietGap: e.Config.Care.QuietGap, Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
+			QuietGap: e.Config.Care.QuietGap, ThreadHorizon: e.Config.Limits.ThreadHorizon, Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
 		}, p, out, observer), nil
 	case stream.StageRoll:
 		return roll.New(roll.Config{
@@ -204,6 +204,7 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 // erase carries out the deletes of the platforms every few seconds. Every process that runs track does it: a delete that is
 // carried out twice changes nothing.
 func (e *Engine) erase(ctx context.Context) error {
+	eraser := e.ClickHouse.Eraser()
 	tick := time.NewTicker(eraseInterval)
 	defer tick.Stop()
 	for {
@@ -212,7 +213,7 @@ func (e *Engine) erase(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		rows, err := e.ClickHouse.Erase(ctx)
+		rows, err := eraser.Erase(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil

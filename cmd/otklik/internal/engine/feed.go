@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+
+	"otklik/stream"
+	"otklik/stream/kafka"
+)
+
+// Drained reports how many records the stages have still to make durable: the distance of every restart point from the end of
+// its partition. Stages are asked in the order of the flow, so 0 means that everything that was in the raw topics when the
+// call began has gone through.
+func (e *Engine) Drained(ctx context.Context) (left int64, err error) {
+	for _, stage := range stream.Stages {
+		for _, topic := range e.topicsOf(stage) {
+			ranges, err := e.Kafka.Ranges(ctx, topic)
+			if err != nil {
+				return 0, err
+			}
+			for n, r := range ranges {
+				p := stream.Partition{Topic: topic, Number: n}
+				if r.End == r.First {
+					continue
+				}
+				progress, ok, err := e.ClickHouse.Progress(ctx, stage, p)
+				if err != nil {
+					return 0, err
+				}
+				next := r.First
+				if ok && progress.Position.Epoch() == e.topics[topic].Epoch {
+					next = max(next, progress.Position.Next())
+				}
+				left += r.End - next
+			}
+		}
+	}
+	return left, nil
+}
+
+// Feed appends raw records to their topics, each in the partition that its number in its topic gives, so that a feeder that
+// is deterministic goes on exactly where it was killed: what a partition holds tells how far it had come.
+type Feed struct {
+	client  *kafka.Client
+	outbox  map[stream.Platform]*kafka.Outbox
+	offsets map[stream.Platform][]int64 // records already in each partition when the feed began
+	next    map[stream.Platform]int64   // number of the next record of a platform
+	queued  int
+}
+
+// NewFeed returns a feed. With resume, the first records of each partition are those that it holds already beyond base
+// (offsets by topic and partition at which this feed first began); they are not appended again.
+func (e *Engine) NewFeed(ctx context.Context, base map[string][]int64) (*Feed, error) {
+	f := &Feed{client: e.Kafka, outbox: map[stream.Platform]*kafka.Outbox{}, offsets: map[stream.Platform][]int64{}, next: map[stream.Platform]int64{}}
+	for topic, platform := range e.raw {
+		n := int(e.topics[topic].Partitions)
+		f.outbox[platform] = e.Kafka.Outbox(topic, n)
+		ends, err := e.ends(ctx, topic, n)
+		if err != nil {
+			return nil, err
+		}
+		for i := range ends {
+			if i < len(base[topic]) {
+				ends[i] -= base[topic][i]
+			}
+		}
+		f.offsets[platform] = ends
+	}
+	return f, nil
+}
+
+// Ends returns the end offsets of all raw topics, by topic and partition: the base of a new feed.
+func (e *Engine) Ends(ctx context.Context) (map[string][]int64, error) {
+	all := map[string][]int64{}
+	for topic := range e.raw {
+		ends, err := e.ends(ctx, topic, int(e.topics[topic].Partitions))
+		if err != nil {
+			return nil, err
+		}
+		all[topic] = ends
+	}
+	return all, nil
+}
+
+func (e *Engine) ends(ctx context.Context, topic string, partitions int) ([]int64, error) {
+	ranges, err := e.Kafka.Ranges(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	ends := make([]int64, partitions)
+	for n := range ends {
+		ends[n] = ranges[int32(n)].End
+	}
+	return ends, nil
+}
+
+// Add queues a record and reports whether it is new, that is, was not appended by an earlier run. The value must stay
+// unchanged until Send returns.
+func (f *Feed) Add(platform stream.Platform, value []byte) bool {
+	out := f.outbox[platform]
+	number := f.next[platform]
+	f.next[platform]++
+	n := int64(out.Partitions())
+	partition, place := number%n, number/n
+	if place < f.offsets[platform][partition] {
+		return false
+	}
+	out.AddTo(int32(partition), nil, value)
+	f.queued++
+	return true
+}
+
+// Queued returns the number of records that wait for Send.
+func (f *Feed) Queued() int { return f.queued }
+
+// Send makes the queued records durable.
+func (f *Feed) Send(ctx context.Context) error {
+	for _, out := range f.outbox {
+		if err := out.Send(ctx); err != nil {
+			return err
+		}
+	}
+	f.queued = 0
+	return nil
+}
