@@ -211,6 +211,9 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 	if it.Thread == "" && it.ID != "" {
 		it.Thread = string(d.platform) + ":" + it.ID
 	}
+	if it.Note == "" && (it.Kind == stream.Notice || it.Kind == stream.Other) {
+		it.Note = "unnamed"
+	}
 	if it.Note != "" { // often the name of a member of the record
 		it.Note = string(appendValid(nil, cut(it.Note, maxName)))
 	}
