@@ -85,7 +85,7 @@ func Users(database string, c Credentials) []User {
 				"GRANT CREATE TEMPORARY TABLE ON *.*",
 				"GRANT SELECT ON system.tables", "GRANT SELECT ON system.columns", "GRANT SELECT ON system.databases",
 				"GRANT SELECT ON system.parts", "GRANT SELECT ON system.mutations", "GRANT SELECT ON system.merges",
-				"GRANT REMOTE, CLUSTER ON *.*",
+				"GRANT TABLE ENGINE ON *", "GRANT REMOTE, CLUSTER ON *.*",
 				// Its own name only: the views are created with DEFINER = CURRENT_USER or the writer itself.
 				fmt.Sprintf("GRANT SET DEFINER ON %s", c.Writer),
 			},

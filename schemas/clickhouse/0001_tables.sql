@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS {{local "mentions"}}{{.OnCluster}}
     shares Nullable(Int64) COMMENT 'Shares when the item was delivered; NULL when not stated',
     views Nullable(Int64) COMMENT 'Views when the item was delivered; NULL when not stated',
     edited_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Version: when it was edited; NULL for the original',
+    versions Array(Int64) COMMENT 'Versions that were delivered: the time of each edit in milliseconds since 1970, and 0 for the original',
     received_at DateTime64(3, 'UTC') COMMENT 'Record timestamp in the raw firehose',
     source_topic LowCardinality(String) COMMENT 'Raw topic that brought this version',
     source_partition Int32 COMMENT 'Raw partition that brought this version',

@@ -25,9 +25,12 @@ import (
 type Config struct {
 	Addrs    []string // host:port of the native protocol; the first that answers is used
 	Database string   // of the reading views; "" is schemas.DefaultDatabase
-	User     string   // "" is "default"
-	Password string   // never printed
-	TLS      *tls.Config
+	// DefaultDatabase is what unqualified names in Strings and Exec refer to, for readers; "" is the server's default. The
+	// engine leaves it empty, for Database may not exist yet.
+	DefaultDatabase string
+	User            string // "" is "default"
+	Password        string // never printed
+	TLS             *tls.Config
 
 	Cluster string // name of the ClickHouse cluster of the schema's cluster variant; "" for one server
 
@@ -107,7 +110,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	conn, err := driver.Open(&driver.Options{
 		Protocol:     driver.Native,
 		Addr:         cfg.Addrs,
-		Auth:         driver.Auth{Username: cfg.User, Password: cfg.Password},
+		Auth:         driver.Auth{Database: cfg.DefaultDatabase, Username: cfg.User, Password: cfg.Password},
 		TLS:          cfg.TLS,
 		DialTimeout:  cfg.DialTimeout,
 		ReadTimeout:  cfg.ReadTimeout,

@@ -102,20 +102,34 @@ func (c *Client) EachIdentity(ctx context.Context, partition int32, since stream
 		published       time.Time
 		edited          *time.Time
 		first, position uint64
+		versions        []int64
 	)
 	err := c.each(restoring(ctx), func(scan func(...any) error) error {
-		if err := scan(&platform, &id.ItemID, &id.Brand, &published, &first, &position, &edited); err != nil {
+		if err := scan(&platform, &id.ItemID, &id.Brand, &published, &first, &position, &edited, &versions); err != nil {
 			return err
 		}
 		id.Platform, id.PublishedAt = stream.Platform(platform), stream.Time(published.UnixMilli())
 		id.FirstPosition, id.Position, id.Version = stream.Position(first), stream.Position(position), nullTime(edited)
+		id.Versions = versionsOf(versions)
 		return fn(&id)
-	}, "SELECT platform, item_id, brand, published_at, first_position, position, edited_at FROM "+c.table("mentions")+
+	}, "SELECT platform, item_id, brand, published_at, first_position, position, edited_at, if(versions = [0], [], versions) FROM "+c.table("mentions")+
 		" FINAL PREWHERE partition = ? AND published_at >= "+literal(since)+" WHERE first_position <= ?", partition, uint64(upTo))
 	if err != nil {
 		return fmt.Errorf("restore identities of %s/%d: %w", topicMentions, partition, err)
 	}
 	return nil
+}
+
+// versionsOf returns the versions of a mention; nil stands for the original alone.
+func versionsOf(seen []int64) []stream.Time {
+	if len(seen) == 0 || len(seen) == 1 && seen[0] == 0 {
+		return nil
+	}
+	out := make([]stream.Time, len(seen))
+	for i, v := range seen {
+		out[i] = stream.Time(v)
+	}
+	return out
 }
 
 // identityTable sends keys along with a query as the table keys.
@@ -183,6 +197,7 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 		followers, likes, shares, views *int64
 		mentionedIDs, mentionedHandles  []string
 		firstPosition, position         uint64
+		versions                        []int64
 	)
 	i := &m.Item
 	err := scan(&m.Brand, &published, &platform, &identity, &i.ID, &kind, &role, &via, &label,
@@ -190,7 +205,7 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 		&flags[0], &flags[1], &flags[2], &flags[3], &flags[4], &flags[5],
 		&i.Author.ID, &i.Author.Name, &i.AuthorName, &followers, &i.Community, &i.Bot, &m.Customer, &i.Thread, &i.Paired,
 		&i.ParentID, &parentAt, &i.ParentAuthor.ID, &i.ParentAuthor.Name, &i.RootID, &i.RepostOf, &i.RepostAuthor.ID, &i.RepostAuthor.Name,
-		&i.Wall.ID, &i.Wall.Name, &mentionedIDs, &mentionedHandles, &i.Text, &i.Lang, &i.URL, &likes, &shares, &views, &edited, &received,
+		&i.Wall.ID, &i.Wall.Name, &mentionedIDs, &mentionedHandles, &i.Text, &i.Lang, &i.URL, &likes, &shares, &views, &edited, &versions, &received,
 		&topic, &m.Source.Partition.Number, &m.Source.Offset, &m.Source.Index, &m.Partition, &firstPosition, &position)
 	if err != nil {
 		return m, err
@@ -226,6 +241,7 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 	i.ParentAt, i.EditedAt = nullTime(parentAt), nullTime(edited)
 	i.Followers, i.Likes, i.Shares, i.Views = known(followers), known(likes), known(shares), known(views)
 	m.Source.Partition.Topic = topic
+	m.Versions = versionsOf(versions)
 	m.FirstPosition, m.Position = stream.Position(firstPosition), stream.Position(position)
 	return m, nil
 }

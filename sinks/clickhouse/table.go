@@ -134,6 +134,7 @@ var mentionTable = table[stream.MentionRow]{
 		count("shares", func(r *stream.MentionRow) stream.Count { return r.Item.Shares }),
 		count("views", func(r *stream.MentionRow) stream.Count { return r.Item.Views }),
 		maybeMoment("edited_at", func(r *stream.MentionRow) stream.Time { return r.Item.EditedAt }),
+		plain("versions", versions),
 		moment("received_at", func(r *stream.MentionRow) stream.Time { return r.ReceivedAt }),
 		plain("source_topic", func(r *stream.MentionRow) string { return r.Source.Partition.Topic }),
 		plain("source_partition", func(r *stream.MentionRow) int32 { return r.Source.Partition.Number }),
@@ -143,6 +144,18 @@ var mentionTable = table[stream.MentionRow]{
 		plain("first_position", func(r *stream.MentionRow) uint64 { return uint64(r.FirstPosition) }),
 		plain("position", func(r *stream.MentionRow) uint64 { return uint64(r.Position) }),
 	},
+}
+
+func versions(r *stream.MentionRow) []int64 {
+	seen := r.Versions
+	if len(seen) == 0 {
+		seen = []stream.Time{r.Item.EditedAt}
+	}
+	out := make([]int64, len(seen))
+	for i, v := range seen {
+		out[i] = int64(v)
+	}
+	return out
 }
 
 func accounts(r *stream.MentionRow, part func(*stream.Account) string) []string {

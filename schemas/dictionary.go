@@ -1,0 +1,51 @@
+package schemas
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Dictionary returns the generated part of the data dictionary in README.md: every view and table with its columns, as the
+// comments of the migrations describe them.
+func Dictionary() (string, error) {
+	tables, err := Tables()
+	if err != nil {
+		return "", err
+	}
+	open := map[string]bool{}
+	for _, v := range dashboardViews {
+		open[v] = true
+	}
+	var b strings.Builder
+	b.WriteString("### Views\n\nWhat readers query, in the database `otklik`.\n")
+	for _, t := range tables {
+		if t.View {
+			who := "analyst"
+			if open[t.Name] {
+				who = "analyst, dashboard"
+			}
+			section(&b, &t, who)
+		}
+	}
+	b.WriteString("\n### Storage tables\n\nWhat the engine writes, in the database `otklik_store`; closed to readers. Columns that a view shows too are described there.\n")
+	for _, t := range tables {
+		if !t.View && t.Name != "migrations" {
+			fmt.Fprintf(&b, "- `%s`: %s.\n", t.Name, t.Comment)
+		}
+	}
+	for _, name := range []string{"turns", "progress", "topics", "settings", "migrations"} { // without a view of the same columns
+		for i := range tables {
+			if !tables[i].View && tables[i].Name == name {
+				section(&b, &tables[i], "engine")
+			}
+		}
+	}
+	return b.String(), nil
+}
+
+func section(b *strings.Builder, t *Table, readers string) {
+	fmt.Fprintf(b, "\n#### `%s`\n\n%s. Readers: %s.\n\n| column | type | meaning |\n|---|---|---|\n", t.Name, t.Comment, readers)
+	for _, c := range t.Columns {
+		fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", c.Name, c.Type, strings.ReplaceAll(c.Comment, "|", `\|`))
+	}
+}
