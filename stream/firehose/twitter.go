@@ -31,10 +31,10 @@ type tweet struct {
 	body, actor, postedTime           value // Gnip
 	statuses, forUser, status, detail value // REST search, site streams, problems
 	event, notice                     value
-	noticeName                        string
+	noticeName                        string // member that makes it a stream message without a status
 }
 
-// notices are the stream messages that hold no status.
+// read notes where the members of a status, or of a message that stands in its place, are; nothing is decoded yet.
 func (t *tweet) read(v value) {
 	for key, m := range v.members {
 		switch key {

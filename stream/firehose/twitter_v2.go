@@ -138,7 +138,6 @@ func (d *Decoder) tweetV2(t *tweet) {
 	} else {
 		it.ParentAuthor = d.accountV2(t.replyUser, "")
 		addressed = it.ParentAuthor
-		it.RootID = ""
 	}
 	text, entities := source.text, source.entities
 	for key, m := range source.note.members {

@@ -167,8 +167,8 @@ func (v value) count() stream.Count {
 }
 
 // id reads an id: a string, or an integer as it is written. A number with an exponent or a fraction has been through a
-// float and no longer names anything, and neither does one above 2^53 ... that somebody else rounded: that is why the
-// decoders prefer the string form ("id_str") wherever a platform gives both. An id that is too long, or that holds
+// float and no longer names anything. An integer above 2^53 may have been rounded by somebody else without a trace, so
+// the decoders prefer the string form ("id_str") wherever a platform gives both. An id that is too long, or that holds
 // nothing but spaces, is none.
 func (v value) id() string {
 	s := v.inner()
