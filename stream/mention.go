@@ -128,7 +128,10 @@ type MentionRow struct {
 	Mention
 	Partition     int32    // of otklik.mentions
 	FirstPosition Position // of the record that brought the mention for the first time
-	Position      Position // of the record that brought this version
+	Position      Position // of the record that brought the newest version, or told of an older one
+	// Versions are the versions that were delivered, in no order: Item.EditedAt of each, 0 for the original. Nil stands for
+	// the version of Item alone.
+	Versions []Time
 }
 
 // IdentityKey is what makes a mention one and the same however often it is delivered.

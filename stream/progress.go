@@ -22,5 +22,6 @@ type Identity struct {
 	IdentityKey
 	FirstPosition Position
 	Position      Position
-	Version       Time // Item.EditedAt of the version at Position; 0 for the original
+	Version       Time   // Item.EditedAt of the newest version; 0 for the original
+	Versions      []Time // all versions that were delivered; nil for the original alone
 }

@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"slices"
 
 	"otklik/stream"
 	"otklik/stream/care"
@@ -84,7 +85,7 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 		switch {
 		case asked[a.key]:
 			continue
-		case ok && a.mention.Item.EditedAt <= known.version:
+		case ok && p.identities.knows(a.key, a.mention.Item.EditedAt):
 			continue // a duplicate: nothing more to know
 		case !ok && a.mention.Item.PublishedAt >= p.identities.oldest:
 			continue // new
@@ -101,7 +102,7 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 		asked[a.key] = true
 		keys = append(keys, key)
 	}
-	p.versions = map[identityKey]*stream.MentionRow{}
+	p.stored = map[identityKey]*stream.MentionRow{}
 	if len(keys) == 0 {
 		return nil
 	}
@@ -115,9 +116,9 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 			continue // of a torn flush: the replay makes it again
 		}
 		key := p.identities.key(row.Item.Platform, row.Item.Identity(), row.Brand)
-		p.versions[key] = row
+		p.stored[key] = row
 		if _, ok := p.identities.seen[key]; !ok {
-			p.identities.seen[key] = identity{position: row.Position, published: row.Item.PublishedAt, version: row.Item.EditedAt}
+			p.identities.put(key, identity{position: row.Position, published: row.Item.PublishedAt, version: row.Item.EditedAt}, row.Versions)
 		}
 	}
 	return nil
@@ -186,46 +187,58 @@ func (p *Processor) apply(a *arrival) {
 		if m.Item.PublishedAt.Truncate(stream.Minute)+stream.Minute <= watermark {
 			b.Late++
 		}
-		p.remember(a, stream.MentionRow{Mention: *m, Partition: p.partition.Number, FirstPosition: a.position, Position: a.position})
+		row := stream.MentionRow{Mention: *m, Partition: p.partition.Number, FirstPosition: a.position, Position: a.position}
+		if m.Item.EditedAt != 0 {
+			row.Versions = []stream.Time{m.Item.EditedAt}
+		}
+		p.remember(a, row)
 		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
 		p.turn(a)
 	case known.position.Covers(a.position):
 		// A version of a torn flush: everything that counts has it already (stream/DESIGN.md), so only the books are asked, and
 		// they cover it too.
 		b.Other++
-	case m.Item.EditedAt > known.version:
-		b.Other++
-		p.edit(a, known)
-	default:
+	case p.identities.knows(a.key, m.Item.EditedAt):
 		b.Duplicates++
+	default:
+		b.Other++
+		p.version(a, known)
 	}
 }
 
-// edit makes the record the newest version of its mention: it moves the counts to the new label and keeps the time and the
-// first position of the first version.
-func (p *Processor) edit(a *arrival, known identity) {
+// version takes in another version of a known mention. The newest one makes the row and the counts, whatever the order of
+// delivery; time and first position stay those of the first record.
+func (p *Processor) version(a *arrival, known identity) {
 	var old *stream.MentionRow
 	if n, unflushed := p.pending[a.key]; unflushed {
 		old = &p.rows.Mentions[n]
 	} else {
-		old = p.versions[a.key]
+		old = p.stored[a.key]
 	}
 	if old == nil {
 		// Remembered but not stored: the row was removed by hand or by retention. There is nothing to subtract from.
 		return
 	}
-	before := window.ContributionOf(&old.Mention)
-	row := stream.MentionRow{Mention: a.mention, Partition: p.partition.Number, FirstPosition: old.FirstPosition, Position: a.position}
-	row.Item.PublishedAt = known.published
-	row.Item.Kind = old.Item.Kind
-	row.Role = old.Role
-	p.changes = append(p.changes, change{position: a.position, kind: replaced, remove: before, add: window.ContributionOf(&row.Mention)})
+	row := *old
+	row.Position = a.position
+	row.Versions = append(slices.Clone(p.identities.versions(a.key)), a.mention.Item.EditedAt)
+	switch {
+	case a.mention.Item.EditedAt > known.version:
+		kind := old.Item.Kind
+		row.Mention = a.mention
+		row.Item.PublishedAt, row.Item.Kind, row.Role = known.published, kind, old.Role
+		p.changes = append(p.changes, change{
+			position: a.position, kind: replaced, remove: window.ContributionOf(&old.Mention), add: window.ContributionOf(&row.Mention),
+		})
+	case a.mention.Item.EditedAt == 0:
+		row.Item.Kind = a.mention.Item.Kind // the original tells what was edited
+	}
 	p.remember(a, row)
 }
 
 // remember queues the row and makes it the known version.
 func (p *Processor) remember(a *arrival, row stream.MentionRow) {
-	p.identities.seen[a.key] = identity{position: a.position, published: row.Item.PublishedAt, version: row.Item.EditedAt}
+	p.identities.put(a.key, identity{position: a.position, published: row.Item.PublishedAt, version: row.Item.EditedAt}, row.Versions)
 	if n, unflushed := p.pending[a.key]; unflushed {
 		p.rows.Mentions[n] = row
 		return

@@ -1,6 +1,8 @@
 package track
 
 import (
+	"slices"
+
 	"github.com/zeebo/xxh3"
 
 	"otklik/stream"
@@ -20,11 +22,14 @@ type identity struct {
 // identities are the mentions that a partition has seen within the horizon.
 type identities struct {
 	seen   map[identityKey]identity
-	oldest stream.Time // published times before this have been forgotten
+	edited map[identityKey][]stream.Time // versions delivered, of mentions with others than the original alone
+	oldest stream.Time                   // published times before this have been forgotten
 	buf    []byte
 }
 
-func newIdentities() *identities { return &identities{seen: map[identityKey]identity{}} }
+func newIdentities() *identities {
+	return &identities{seen: map[identityKey]identity{}, edited: map[identityKey][]stream.Time{}}
+}
 
 func (s *identities) key(platform stream.Platform, id, brand string) identityKey {
 	s.buf = append(s.buf[:0], platform...)
@@ -35,12 +40,38 @@ func (s *identities) key(platform stream.Platform, id, brand string) identityKey
 	return xxh3.Hash128(s.buf)
 }
 
+// knows reports whether the version of a known mention was delivered before.
+func (s *identities) knows(key identityKey, version stream.Time) bool {
+	versions, ok := s.edited[key]
+	if !ok {
+		return version == 0
+	}
+	return slices.Contains(versions, version)
+}
+
+// put makes a mention known; nil versions stand for the original alone.
+func (s *identities) put(key identityKey, id identity, versions []stream.Time) {
+	s.seen[key] = id
+	if versions != nil {
+		s.edited[key] = versions
+	}
+}
+
+// versions returns the versions of a known mention that were delivered, for a row.
+func (s *identities) versions(key identityKey) []stream.Time {
+	if versions, ok := s.edited[key]; ok {
+		return versions
+	}
+	return []stream.Time{0}
+}
+
 // forget drops what was published before the given time.
 func (s *identities) forget(before stream.Time) {
 	s.oldest = max(s.oldest, before)
 	for k, id := range s.seen {
 		if id.published < before {
 			delete(s.seen, k)
+			delete(s.edited, k)
 		}
 	}
 }

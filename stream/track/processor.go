@@ -96,13 +96,13 @@ type Processor struct {
 	told     stream.Time // the watermark that roll was told last
 	toldIdle bool
 
-	batch    []arrival
-	changes  []change
-	versions map[identityKey]*stream.MentionRow // current versions fetched for the batch
-	pending  map[identityKey]int                // index in rows.Mentions of versions not yet flushed
-	turned   map[care.Key][]care.Turn           // not yet flushed
-	rows     task.Rows
-	seen     stream.Books // what became of the batch
+	batch   []arrival
+	changes []change
+	stored  map[identityKey]*stream.MentionRow // current versions fetched for the batch
+	pending map[identityKey]int                // index in rows.Mentions of versions not yet flushed
+	turned  map[care.Key][]care.Turn           // not yet flushed
+	rows    task.Rows
+	seen    stream.Books // what became of the batch
 }
 
 // New returns the processor of a partition of otklik.mentions, which writes partials to out.
@@ -147,8 +147,8 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	p.panes.Advance(watermark, p.position)
 	p.identities.oldest = p.horizon(watermark, p.cfg.IdentityHorizon).Truncate(stream.Hour)
 	err = p.cfg.Store.EachIdentity(ctx, p.partition.Number, p.identities.oldest, p.position, func(id *stream.Identity) error {
-		p.identities.seen[p.identities.key(id.Platform, id.ItemID, id.Brand)] =
-			identity{position: id.Position, published: id.PublishedAt, version: id.Version}
+		p.identities.put(p.identities.key(id.Platform, id.ItemID, id.Brand),
+			identity{position: id.Position, published: id.PublishedAt, version: id.Version}, id.Versions)
 		return nil
 	})
 	if err != nil {

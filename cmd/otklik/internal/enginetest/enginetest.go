@@ -68,7 +68,7 @@ func NewOn(t testing.TB, brokers []string, cfg *config.Config, tune func(*config
 		tune(cfg)
 	}
 	s := &Stack{Config: cfg, Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	if s.Classifier, err = sentiment.Classifier(tmp{}), nil; err != nil {
+	if s.Classifier, err = sentiment.Default(); err != nil {
 		t.Fatal(err)
 	}
 	metrics := ops.NewMetrics(nil)
