@@ -6,17 +6,18 @@
 package embeddedtest
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"otklik/deploy/embedded"
 )
@@ -84,9 +85,8 @@ func stop() error {
 // Admin is the user that Server's databases are made with; it may do everything but read files of the machine.
 const Admin = "otklik"
 
-// Users are those of the shared server: Admin, and "analyst" and "dashboard" without any grant of their own. Since grants
-// are read at the start, analyst may read every database and dashboard every view named dashboard_*; tests of other
-// grants start a server of their own.
+// users are those of the shared server. Grants are read at the start and so cannot name the databases of tests: the analyst
+// may read them all. Tests of finer grants start a server of their own.
 func users() []embedded.User {
 	return []embedded.User{
 		{Name: Admin, Grants: []string{"GRANT ALL ON *.*"}},
@@ -132,23 +132,37 @@ func ClickHouse(t testing.TB) Database {
 		User: Admin, Password: server.Users()[0].Password,
 	}
 	db.DSN = server.DSN(Admin, db.Name)
-	options, err := clickhouse.ParseDSN(server.DSN(Admin, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.Exec(t.Context(), "CREATE DATABASE "+db.Name); err != nil {
+	if err := db.exec(t.Context(), "CREATE DATABASE "+db.Name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		if err := errors.Join(conn.Exec(ctx, "DROP DATABASE "+db.Name+" SYNC"), conn.Close()); err != nil {
-			t.Errorf("drop the database of the test: %v", err)
+		if err := db.exec(ctx, "DROP DATABASE "+db.Name+" SYNC"); err != nil {
+			t.Error(err)
 		}
 	})
 	return db
+}
+
+// exec runs a statement over HTTP, so that this package needs no driver.
+func (db Database) exec(ctx context.Context, statement string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+db.HTTP, strings.NewReader(statement))
+	if err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	request.SetBasicAuth(db.User, db.Password)
+	request.Close = true // the server waits some seconds for idle connections when it stops
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	answer, err := io.ReadAll(response.Body)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", statement, bytes.TrimSpace(answer))
+	}
+	return nil
 }
