@@ -63,8 +63,12 @@ func (s *Simulator) writeRecords(ctx context.Context, dir string, progress func(
 	n := 0
 	for r, ok := s.Next(); ok; r, ok = s.Next() {
 		w := writers[r.Platform]
-		w.Write(r.Value)  // a bufio.Writer keeps its first error,
-		w.WriteByte('\n') // which Flush returns
+		if _, err := w.Write(r.Value); err != nil {
+			return fmt.Errorf("write simulation: %s: %w", FileName(r.Platform), err)
+		}
+		if err := w.WriteByte('\n'); err != nil {
+			return fmt.Errorf("write simulation: %s: %w", FileName(r.Platform), err)
+		}
 		if n++; n%often == 0 {
 			if err := ctx.Err(); err != nil {
 				return fmt.Errorf("write simulation: stopped after %d records, the folder %s is incomplete: %w", n, dir, err)

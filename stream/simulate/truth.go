@@ -150,14 +150,18 @@ func (t *Truth) WriteJSON(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("encode truth: %w", err)
 	}
-	bw.Write(b[:len(b)-1]) // a bufio.Writer keeps its first error for Flush
+	if _, err := bw.Write(b[:len(b)-1]); err != nil {
+		return fmt.Errorf("write truth: %w", err)
+	}
 	if err := writeLines(bw, "panes", t.Panes); err != nil {
 		return err
 	}
 	if err := writeLines(bw, "responses", t.Responses); err != nil {
 		return err
 	}
-	bw.WriteString("\n}\n")
+	if _, err := bw.WriteString("\n}\n"); err != nil {
+		return fmt.Errorf("write truth: %w", err)
+	}
 	if err := bw.Flush(); err != nil {
 		return fmt.Errorf("write truth: %w", err)
 	}
@@ -165,19 +169,28 @@ func (t *Truth) WriteJSON(w io.Writer) error {
 }
 
 func writeLines[T any](w *bufio.Writer, name string, rows []T) error {
-	fmt.Fprintf(w, ",\n%q:[", name)
+	if _, err := fmt.Fprintf(w, ",\n%q:[", name); err != nil {
+		return fmt.Errorf("write %s of the truth: %w", name, err)
+	}
 	for i := range rows {
-		if i > 0 {
-			w.WriteByte(',')
-		}
 		b, err := json.Marshal(&rows[i])
 		if err != nil {
 			return fmt.Errorf("encode %s of the truth: %w", name, err)
 		}
-		w.WriteByte('\n')
-		w.Write(b)
+		separator := ",\n"
+		if i == 0 {
+			separator = "\n"
+		}
+		if _, err := w.WriteString(separator); err != nil {
+			return fmt.Errorf("write %s of the truth: %w", name, err)
+		}
+		if _, err := w.Write(b); err != nil {
+			return fmt.Errorf("write %s of the truth: %w", name, err)
+		}
 	}
-	w.WriteByte(']')
+	if err := w.WriteByte(']'); err != nil {
+		return fmt.Errorf("write %s of the truth: %w", name, err)
+	}
 	return nil
 }
 
