@@ -42,9 +42,11 @@ into ClickHouse.`,
 		newDecodeCommand(),
 		newMigrateCommand(),
 		newReplayCommand(),
+		newRunCommand(),
 		newSentimentCommand(),
 		newSimulateCommand(),
 		newSQLCommand(),
+		newVerifyCommand(),
 		newVersionCommand(),
 	)
 	wrapUsage(root)
