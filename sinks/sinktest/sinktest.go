@@ -173,6 +173,7 @@ func testRoundTrip(t *testing.T, s Sink) {
 	edited := Mention(2, stream.PositionAfter(2, 40))
 	edited.Item.OriginID, edited.Item.ID, edited.Item.EditedAt, edited.Item.Kind = edited.Item.ID, "item-0002-edited", Base+stream.Day, stream.Edit
 	edited.FirstPosition, edited.Role = stream.PositionAfter(2, 12), stream.Own
+	edited.Versions = []stream.Time{0, Base + stream.Hour, Base + stream.Day}
 	bare := stream.MentionRow{
 		Mention: stream.Mention{
 			Item:  stream.Item{Platform: stream.Twitter, Kind: stream.Post, ID: "bare", PublishedAt: -5 * stream.Day},
@@ -209,7 +210,7 @@ func testRoundTrip(t *testing.T, s Sink) {
 	same(t, "turns", turns(t, s, Base, 9), []clickhouse.TurnRow{Turn(0, 5), Turn(3, 6)})
 	same(t, "identities", identities(t, s, Base, stream.PositionAfter(9, 0)), []stream.Identity{
 		{IdentityKey: keyOf(&full), FirstPosition: full.FirstPosition, Position: full.Position},
-		{IdentityKey: keyOf(&edited), FirstPosition: edited.FirstPosition, Position: edited.Position, Version: edited.Item.EditedAt},
+		{IdentityKey: keyOf(&edited), FirstPosition: edited.FirstPosition, Position: edited.Position, Version: edited.Item.EditedAt, Versions: edited.Versions},
 	})
 }
 
@@ -236,6 +237,7 @@ func testIdempotent(t *testing.T, s Sink) {
 func testPositions(t *testing.T, s Sink) {
 	newer := Mention(1, 30)
 	newer.FirstPosition, newer.Item.Text, newer.Item.EditedAt = 10, "new", Base+stream.Day
+	newer.Versions = []stream.Time{0, Base + stream.Day}
 	old := Mention(1, 10)
 	// A zombie writes what it knew after the new owner wrote more; an epoch beats every offset of the one before.
 	flush(t, s, &clickhouse.Batch{Mentions: []stream.MentionRow{newer}, Panes: []window.Pane{Pane(0, 3, stream.PositionAfter(1, 0), 7)}})
