@@ -76,6 +76,9 @@ CREATE TABLE IF NOT EXISTS {{local "mentions"}}{{.OnCluster}}
 ENGINE = {{replacing "mentions" "position"}}
 PARTITION BY toYYYYMM(published_at)
 ORDER BY (brand, published_at, platform, item_id)
+-- Sixty columns as sixty files make small inserts and their merges dear: up to this size a part is one file (measured with
+-- inserts of 20,000 rows: 9 to 10 instead of 12 to 16 CPU-seconds of the server per million rows).
+SETTINGS min_bytes_for_wide_part = 134217728
 COMMENT 'One row is one item and one brand that it names';
 {{distributed "mentions" "cityHash64(platform, item_id, brand)"}}
 
