@@ -12,7 +12,7 @@ import (
 // a page that it does not find anew, so a page left out would lose its counts.
 func (c *Client) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Partition) ([]stream.LedgerRow, error) {
 	var out []stream.LedgerRow
-	err := c.each(restoring(ctx), func(scan func(...any) error) error {
+	row := func(scan func(...any) error) error {
 		var (
 			r        = stream.LedgerRow{LedgerKey: stream.LedgerKey{Stage: stage, Partition: p}}
 			topic    string
@@ -27,8 +27,12 @@ func (c *Client) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Pa
 		r.Hour, r.Position = stream.Time(hour.UnixMilli()), stream.Position(position)
 		out = append(out, r)
 		return nil
-	}, "SELECT "+names(&ledgerTable)+" FROM "+c.table("ledger")+" FINAL WHERE stage = ? AND topic = ? AND partition = ? ORDER BY hour",
-		string(stage), p.Topic, p.Number)
+	}
+	err := c.patiently(ctx, "ledger", func() error {
+		out = out[:0]
+		return c.each(restoring(ctx), row, "SELECT "+names(&ledgerTable)+" FROM "+c.table("ledger")+
+			" FINAL WHERE stage = ? AND topic = ? AND partition = ? ORDER BY hour", string(stage), p.Topic, p.Number)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("restore ledger of %s in %s: %w", stage, p, err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 	native "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/cenkalti/backoff/v5"
 
 	"otklik/schemas"
 	"otklik/stream"
@@ -195,8 +196,43 @@ func (c *Client) each(ctx context.Context, row func(scan func(...any) error) err
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := row(rows.Scan); err != nil {
-			return err
+			return &rowError{err}
 		}
 	}
 	return rows.Err()
+}
+
+// rowError is what went wrong with a row that has arrived: asking again would bring the same row.
+type rowError struct{ error }
+
+// Unwrap returns the error itself.
+func (e *rowError) Unwrap() error { return e.error }
+
+// patiently runs a query that a task cannot go on without, again and again while its fault passes by itself: a server that
+// is away, restarts or has no connection free must make the task wait and not end it. Query may have handled some rows
+// when it is run again.
+func (c *Client) patiently(ctx context.Context, table string, query func() error) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, 5*time.Second
+	for {
+		err := query()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		var row *rowError
+		if class := classify(err); errors.As(err, &row) || class != transient && class != crowded {
+			return err
+		}
+		c.cfg.Logger.Warn("query failed, retrying", "table", table, "error", err)
+		if c.cfg.OnRetry != nil {
+			c.cfg.OnRetry(table, err)
+		}
+		timer := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return errors.Join(ctx.Err(), err)
+		}
+	}
 }

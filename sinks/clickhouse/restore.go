@@ -58,7 +58,7 @@ func known(n *int64) stream.Count {
 func (c *Client) Progress(ctx context.Context, stage stream.Stage, p stream.Partition) (stream.Progress, bool, error) {
 	out := stream.Progress{Stage: stage, Partition: p}
 	found := false
-	err := c.each(restoring(ctx), func(scan func(...any) error) error {
+	row := func(scan func(...any) error) error {
 		var (
 			position   uint64
 			watermark  *time.Time
@@ -75,7 +75,7 @@ func (c *Client) Progress(ctx context.Context, stage stream.Stage, p stream.Part
 			return fmt.Errorf("source columns have %d, %d, %d, %d and %d elements", len(topics), len(partitions), len(offsets), len(indexes), len(times))
 		}
 		found = true
-		out.Position, out.Watermark = stream.Position(position), nullTime(watermark)
+		out.Position, out.Watermark, out.Sources = stream.Position(position), nullTime(watermark), nil
 		for i := range topics {
 			out.Sources = append(out.Sources, stream.SourceMark{
 				Source: stream.Source{
@@ -85,8 +85,11 @@ func (c *Client) Progress(ctx context.Context, stage stream.Stage, p stream.Part
 			})
 		}
 		return nil
-	}, "SELECT position, watermark, source_topics, source_partitions, source_offsets, source_indexes, source_event_times FROM "+
-		c.table("progress")+" FINAL WHERE stage = ? AND topic = ? AND partition = ?", string(stage), p.Topic, p.Number)
+	}
+	err := c.patiently(ctx, "progress", func() error {
+		return c.each(restoring(ctx), row, "SELECT position, watermark, source_topics, source_partitions, source_offsets, source_indexes, source_event_times FROM "+
+			c.table("progress")+" FINAL WHERE stage = ? AND topic = ? AND partition = ?", string(stage), p.Topic, p.Number)
+	})
 	if err != nil {
 		return stream.Progress{}, false, fmt.Errorf("restore progress of %s in %s: %w", stage, p, err)
 	}
@@ -94,7 +97,8 @@ func (c *Client) Progress(ctx context.Context, stage stream.Stage, p stream.Part
 }
 
 // EachIdentity calls fn for every mention of a partition of otklik.mentions that was published at or after since and first
-// brought at or before upTo, in no order. The identity is only valid during the call.
+// brought at or before upTo, in no order. The identity is only valid during the call. When the connection breaks in the
+// middle, all identities come once more.
 func (c *Client) EachIdentity(ctx context.Context, partition int32, since stream.Time, upTo stream.Position, fn func(*stream.Identity) error) error {
 	var (
 		id              stream.Identity
@@ -104,7 +108,7 @@ func (c *Client) EachIdentity(ctx context.Context, partition int32, since stream
 		first, position uint64
 		versions        []int64
 	)
-	err := c.each(restoring(ctx), func(scan func(...any) error) error {
+	row := func(scan func(...any) error) error {
 		if err := scan(&platform, &id.ItemID, &id.Brand, &published, &first, &position, &edited, &versions); err != nil {
 			return err
 		}
@@ -112,8 +116,11 @@ func (c *Client) EachIdentity(ctx context.Context, partition int32, since stream
 		id.FirstPosition, id.Position, id.Version = stream.Position(first), stream.Position(position), nullTime(edited)
 		id.Versions = versionsOf(versions)
 		return fn(&id)
-	}, "SELECT platform, item_id, brand, published_at, first_position, position, edited_at, if(versions = [0], [], versions) FROM "+c.table("mentions")+
-		" FINAL PREWHERE partition = ? AND published_at >= "+literal(since)+" WHERE first_position <= ?", partition, uint64(upTo))
+	}
+	err := c.patiently(ctx, "mentions", func() error {
+		return c.each(restoring(ctx), row, "SELECT platform, item_id, brand, published_at, first_position, position, edited_at, if(versions = [0], [], versions) FROM "+
+			c.table("mentions")+" FINAL PREWHERE partition = ? AND published_at >= "+literal(since)+" WHERE first_position <= ?", partition, uint64(upTo))
+	})
 	if err != nil {
 		return fmt.Errorf("restore identities of %s/%d: %w", topicMentions, partition, err)
 	}
@@ -159,14 +166,18 @@ func (c *Client) Mentions(ctx context.Context, keys []stream.IdentityKey) ([]str
 		if err != nil {
 			return nil, fmt.Errorf("look up %d mentions: %w", len(keys), err)
 		}
-		err = c.each(restoring(ctx, t), func(scan func(...any) error) error {
-			row, err := scanMention(scan)
-			if err == nil {
-				out = append(out, row)
-			}
-			return err
-		}, "SELECT "+mentionColumns+" FROM "+c.table("mentions")+
-			" FINAL WHERE (brand, published_at, platform, item_id) IN (SELECT brand, published_at, platform, item_id FROM keys)")
+		had := len(out)
+		err = c.patiently(ctx, "mentions", func() error {
+			out = out[:had]
+			return c.each(restoring(ctx, t), func(scan func(...any) error) error {
+				row, err := scanMention(scan)
+				if err == nil {
+					out = append(out, row)
+				}
+				return err
+			}, "SELECT "+mentionColumns+" FROM "+c.table("mentions")+
+				" FINAL WHERE (brand, published_at, platform, item_id) IN (SELECT brand, published_at, platform, item_id FROM keys)")
+		})
 		if err != nil {
 			return nil, fmt.Errorf("look up %d mentions: %w", len(keys), err)
 		}
@@ -308,7 +319,7 @@ var paneColumns = names(&paneTable)
 
 func (c *Client) panes(ctx context.Context, condition string, args ...any) ([]window.Pane, error) {
 	var out []window.Pane
-	err := c.each(ctx, func(scan func(...any) error) error {
+	row := func(scan func(...any) error) error {
 		var (
 			p               window.Pane
 			grain, platform string
@@ -333,7 +344,11 @@ func (c *Client) panes(ctx context.Context, condition string, args ...any) ([]wi
 		p.Start, p.Platform, p.Position = stream.Time(start.UnixMilli()), stream.Platform(platform), stream.Position(position)
 		out = append(out, p)
 		return nil
-	}, "SELECT "+paneColumns+" FROM "+c.table("panes")+" FINAL "+condition, args...)
+	}
+	err := c.patiently(ctx, "panes", func() error {
+		out = out[:0]
+		return c.each(ctx, row, "SELECT "+paneColumns+" FROM "+c.table("panes")+" FINAL "+condition, args...)
+	})
 	return out, err
 }
 
@@ -382,22 +397,33 @@ func (c *Client) Turns(ctx context.Context, partition int32, keys []care.Key, up
 // turnColumns are the columns that turns reads, in the order of the table.
 var turnColumns = names(&turnTable)
 
+// turns calls fn once for every row of a query whose order is total and whose rows do not change while it runs: when the
+// connection breaks in the middle, it is asked again and goes on behind the last row.
 func (c *Client) turns(ctx context.Context, fn func(*TurnRow) error, condition string) error {
 	var (
-		r        TurnRow
-		platform string
-		at       time.Time
-		parentAt *time.Time
-		flags    uint16
-		position uint64
+		r         TurnRow
+		platform  string
+		at        time.Time
+		parentAt  *time.Time
+		flags     uint16
+		position  uint64
+		seen, had int // rows seen by this attempt, rows handed over by all
 	)
-	return c.each(ctx, func(scan func(...any) error) error {
+	row := func(scan func(...any) error) error {
+		if seen++; seen <= had {
+			return nil
+		}
 		if err := scan(&r.Partition, &r.Thread, &r.Brand, &platform, &at, &r.ItemID, &r.Author, &r.Customer, &r.ParentID,
 			&parentAt, &r.Own, &flags, &position); err != nil {
 			return err
 		}
 		r.Platform, r.At, r.ParentAt = stream.Platform(platform), stream.Time(at.UnixMilli()), nullTime(parentAt)
 		r.Flags, r.Position = stream.Flags(flags), stream.Position(position)
+		had++
 		return fn(&r)
-	}, "SELECT "+turnColumns+" FROM "+c.table("turns")+" FINAL "+condition)
+	}
+	return c.patiently(ctx, "turns", func() error {
+		seen = 0
+		return c.each(ctx, row, "SELECT "+turnColumns+" FROM "+c.table("turns")+" FINAL "+condition)
+	})
 }
