@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"strings"
-
 	"otklik/stream"
 	"otklik/stream/brand"
 	"otklik/stream/sentiment"
@@ -13,7 +11,7 @@ import (
 func (p *Processor) mention(it *stream.Item, hits []brand.Hit, n int, src stream.Source, received stream.Time) stream.Mention {
 	hit := &hits[n]
 	m := stream.Mention{
-		Item: *it, Brand: hit.Brand.Key, Role: hit.Role, Via: hit.Via, Flags: hit.Flags &^ (stream.Question | stream.Complaint | stream.NeedsAnswer),
+		Item: *it, Brand: hit.Brand.Key, Role: hit.Role, Via: hit.Via, Flags: hit.Flags,
 		Products: hit.Products, Severity: hit.Severity, Customer: hit.Customer, Source: src, ReceivedAt: received,
 	}
 	m.Item.Thread = hit.Thread
@@ -36,9 +34,6 @@ func (p *Processor) mention(it *stream.Item, hits []brand.Hit, n int, src stream
 // negative or asks, unless it is content and asks nothing; a repost is somebody else's message.
 func customerFlags(m *stream.Mention) stream.Flags {
 	var f stream.Flags
-	if strings.ContainsAny(m.Item.Text, "?？") {
-		f |= stream.Question
-	}
 	directed := m.Via&stream.Directed != 0
 	if m.Label == stream.Negative && (m.Severity > 0 || len(m.Products) > 0 || directed) {
 		f |= stream.Complaint
@@ -46,7 +41,7 @@ func customerFlags(m *stream.Mention) stream.Flags {
 	if m.Item.Kind == stream.Repost {
 		return f
 	}
-	asks := f&stream.Question != 0
+	asks := m.Has(stream.Question)
 	if (directed || asks || m.Label == stream.Negative) && (asks || m.Label != stream.Positive) {
 		f |= stream.NeedsAnswer
 	}

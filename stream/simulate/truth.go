@@ -257,7 +257,7 @@ func countsOf(p *post, n *naming) Counts {
 	if p.kind == stream.Repost {
 		c.Reposts = 1
 	}
-	if p.question {
+	if p.question && p.kind != stream.Repost { // a repost repeats a question
 		c.Questions = 1
 	}
 	if p.severe {

@@ -111,7 +111,7 @@ func (r *recount) mention(b *Books, it *stream.Item, hits []brand.Hit, j int) {
 		b.Mentions++
 	}
 	r.mentions[key] = now
-	asks := strings.Contains(it.Text, "?")
+	asks := strings.Contains(it.Text, "?") && now.kind != stream.Repost
 	needs := false
 	switch h.Role {
 	case stream.Own:

@@ -90,12 +90,12 @@ func live(all []figures, catalogue *brand.Catalogue) string {
 	return t.Render()
 }
 
-// summary is the table shown at the end.
+// summary is the table shown at the end: shares of the labelled mentions with their 95 % Wilson intervals, net sentiment, share of
+// voice, and median and 90th percentile of the response times with the number of requests answered.
 func summary(all []figures, catalogue *brand.Catalogue) string {
 	t := newTable()
 	t.AppendHeader(table.Row{
-		"brand", "mentions", "positive (95 %)", "neutral (95 %)", "negative (95 %)", "net sentiment", "share of voice",
-		"response median", "p90", "answered",
+		"brand", "mentions", "positive, %", "neutral, %", "negative, %", "net", "voice", "response", "p90", "answered",
 	})
 	for i := range all {
 		f := &all[i]
@@ -144,7 +144,7 @@ func bounds(n, of int64) string {
 		return "–"
 	}
 	s := window.Wilson(n, of)
-	return fmt.Sprintf("%.1f %% [%.1f, %.1f]", 100*s.Value, 100*s.Low, 100*s.High)
+	return fmt.Sprintf("%.1f [%.1f–%.1f]", 100*s.Value, 100*s.Low, 100*s.High)
 }
 
 func net(f *figures) string {
@@ -158,7 +158,11 @@ func duration(seconds float64, of int64) string {
 	if of == 0 {
 		return "–"
 	}
-	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
+	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	if d < time.Hour {
+		return d.String()
+	}
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
 // screen shows a block of text that changes: redrawn in place on a terminal, and elsewhere printed now and then.
