@@ -329,8 +329,10 @@ func fill(t *testing.T, c *clickhouse.Client) {
 	key := care.Key{Platform: stream.VK, Brand: "north", Thread: "thread-1"}
 	b := &clickhouse.Batch{
 		Responses: []care.Response{
-			{Key: key, ID: "w1", Customer: "c1", WaitingID: "w1", WaitingSince: sinktest.Base, Waiting: stream.CountOf(90_000),
-				Business: stream.CountOf(60_000), ResponseID: "a1", ResponseAt: sinktest.Base + 90*stream.Second, First: true, Position: 5},
+			{
+				Key: key, ID: "w1", Customer: "c1", WaitingID: "w1", WaitingSince: sinktest.Base, Waiting: stream.CountOf(90_000),
+				Business: stream.CountOf(60_000), ResponseID: "a1", ResponseAt: sinktest.Base + 90*stream.Second, First: true, Position: 5,
+			},
 			{Key: key, ID: "w2", Customer: "c2", WaitingID: "w2", WaitingSince: sinktest.Base + stream.Hour, Position: 6},
 		},
 		Cases: []care.Case{{Key: key, ID: "w2", Customer: "c2", Cycle: 1, OpenedAt: sinktest.Base, UnansweredSince: sinktest.Base, Messages: 1, Position: 6}},
@@ -381,13 +383,13 @@ func TestGrants(t *testing.T) {
 	for _, table := range tables {
 		if !table.View {
 			for _, reader := range []*clickhouse.Client{analyst, dashboard} {
-				if _, err := reader.Strings(t.Context(), "SELECT * FROM "+schemas.Store(database)+"."+table.Name); !denied(err) {
+				if _, err := reader.Strings(t.Context(), "SELECT COLUMNS('.*') FROM "+schemas.Store(database)+"."+table.Name); !denied(err) {
 					t.Errorf("a reader may read the table %s: %v", table.Name, err)
 				}
 			}
 			continue
 		}
-		query := "SELECT * FROM " + table.Name
+		query := "SELECT COLUMNS('.*') FROM " + table.Name
 		if _, err := analyst.Strings(t.Context(), query); err != nil {
 			t.Errorf("analyst: %s: %v", table.Name, err)
 		}

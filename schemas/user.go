@@ -87,7 +87,7 @@ func Users(database string, c Credentials) []User {
 				"GRANT SELECT ON system.parts", "GRANT SELECT ON system.mutations", "GRANT SELECT ON system.merges",
 				"GRANT TABLE ENGINE ON *", "GRANT REMOTE, CLUSTER ON *.*",
 				// Its own name only: the views are created with DEFINER = CURRENT_USER or the writer itself.
-				fmt.Sprintf("GRANT SET DEFINER ON %s", c.Writer),
+				"GRANT SET DEFINER ON " + c.Writer,
 			},
 			Settings: map[string]string{"max_partitions_per_insert_block": "0", "insert_deduplicate": "0"},
 			Quota:    Quota{Interval: time.Minute, Queries: 60_000},

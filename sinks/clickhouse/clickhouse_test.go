@@ -21,30 +21,30 @@ type store struct {
 }
 
 // open returns an empty, migrated store on the shared server; change may alter its configuration.
-func open(t testing.TB, change func(*clickhouse.Config)) store {
-	t.Helper()
-	db := embeddedtest.ClickHouse(t)
+func open(tb testing.TB, change func(*clickhouse.Config)) store {
+	tb.Helper()
+	db := embeddedtest.ClickHouse(tb)
 	cfg := clickhouse.Config{Addrs: []string{db.Native}, Database: db.Name, User: db.User, Password: db.Password}
 	if change != nil {
 		change(&cfg)
 	}
-	c, err := clickhouse.Open(t.Context(), cfg)
+	c, err := clickhouse.Open(tb.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := errors.Join(c.Exec(ctx, "DROP DATABASE IF EXISTS "+schemas.Store(db.Name)+" SYNC"), c.Close()); err != nil {
-			t.Errorf("drop the store of the test: %v", err)
+			tb.Errorf("drop the store of the test: %v", err)
 		}
 	})
-	if _, err := schemas.Migrate(t.Context(), c, schemas.Options{Database: db.Name}); err != nil {
-		t.Fatal(err)
+	if _, err := schemas.Migrate(tb.Context(), c, schemas.Options{Database: db.Name}); err != nil {
+		tb.Fatal(err)
 	}
 	return store{c, c.Writer()}
 }
 
 func TestConformance(t *testing.T) {
-	sinktest.Run(t, func(t testing.TB) sinktest.Sink { return open(t, nil) })
+	sinktest.Run(t, func(tb testing.TB) sinktest.Sink { return open(tb, nil) })
 }

@@ -87,7 +87,7 @@ func (c *Client) DeadLetterGroups(ctx context.Context, f DeadLetterFilter) ([]De
 	}, `SELECT stage, topic, reason, count() AS letters, countIf(redriven_at IS NOT NULL), min(at), max(at),
 			argMax(partition, newest), argMax(source_offset, newest), argMax(source_index, newest), argMax(detail, newest),
 			argMax(key, newest), argMax(payload, newest)
-		FROM (SELECT *, (at, source_offset, source_index) AS newest FROM `+c.table("deadletters")+" FINAL WHERE "+where+`)
+		FROM (SELECT `+names(&deadLetterTable)+`, redriven_at, (at, source_offset, source_index) AS newest FROM `+c.table("deadletters")+" FINAL WHERE "+where+`)
 		GROUP BY stage, topic, reason ORDER BY letters DESC, stage, topic, reason`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("group dead letters: %w", err)

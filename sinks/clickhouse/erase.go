@@ -44,15 +44,23 @@ var erasable = []struct {
 	set   string
 	aged  bool // only rows older than EraseTurnsAfter
 }{
-	{"mentions", []string{"item_id"}, "NOT erased",
+	{
+		"mentions",
+		[]string{"item_id"},
+		"NOT erased",
 		"text = '', author_id = '', author_handle = '', author_name = '', url = '', customer_id = '', " +
 			"parent_author_id = '', parent_author_handle = '', repost_author_id = '', repost_author_handle = '', " +
-			"mentioned_ids = [], mentioned_handles = [], erased = true", false},
+			"mentioned_ids = [], mentioned_handles = [], erased = true", false,
+	},
 	{"responses", []string{"waiting_id", "request_id"}, "customer_id != ''", "customer_id = ''", false},
 	{"cases", []string{"case_id"}, "customer_id != ''", "customer_id = ''", false},
-	{"turns", []string{"item_id"}, "NOT own AND NOT (startsWith(author_id, 'erased-') AND startsWith(customer_id, 'erased-'))",
+	{
+		"turns",
+		[]string{"item_id"},
+		"NOT own AND NOT (startsWith(author_id, 'erased-') AND startsWith(customer_id, 'erased-'))",
 		"author_id = if(startsWith(author_id, 'erased-'), author_id, concat('erased-', hex(sipHash64(platform, author_id)))), " +
-			"customer_id = if(startsWith(customer_id, 'erased-'), customer_id, concat('erased-', hex(sipHash64(platform, customer_id))))", true},
+			"customer_id = if(startsWith(customer_id, 'erased-'), customer_id, concat('erased-', hex(sipHash64(platform, customer_id))))", true,
+	},
 }
 
 // Erase blanks what is to be blanked and returns how many rows of mentions, responses, cases and turns it found open. It

@@ -75,8 +75,7 @@ const codeMemoryLimit = 241
 
 // classify says what to do about an error of an insert or a query. Cancellation of the caller's context is not its business.
 func classify(err error) fault {
-	var exception *driver.Exception
-	if errors.As(err, &exception) {
+	if exception, ok := errors.AsType[*driver.Exception](err); ok {
 		switch {
 		case exception.Code == codeMemoryLimit:
 			return crowded

@@ -32,7 +32,7 @@ type inserter[T any] struct {
 
 // waiter is one caller of insert.
 type waiter[T any] struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // a leader has to see which callers still wait
 	rows []T
 	done chan error    // the answer of a leader
 	lead chan struct{} // asks this caller to lead
@@ -262,18 +262,12 @@ func (in *inserter[T]) attempt(ctx context.Context, rows []*T) (err error) {
 	if err != nil {
 		return err
 	}
-	sent := false
-	defer func() {
-		if !sent { // the connection is in the middle of an insert; what Close says about that adds nothing
-			err = errors.Join(err, batch.Abort())
-		}
-	}()
+	defer func() { err = errors.Join(err, batch.Close()) }() // ends an insert that was not sent without a row
 	for i := range in.table.columns {
 		if err := batch.Column(i).Append(in.table.columns[i].values(rows)); err != nil {
 			return fmt.Errorf("column %s: %w", in.table.columns[i].name, err)
 		}
 	}
-	sent = true
 	if err := batch.Send(); err != nil {
 		return err
 	}

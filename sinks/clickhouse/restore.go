@@ -326,7 +326,8 @@ func (c *Client) panes(ctx context.Context, condition string, args ...any) ([]wi
 			start           time.Time
 			position        uint64
 		)
-		targets := []any{&grain, &p.Brand, &start, &platform, &p.Product, &p.Partition, &p.Responses, &p.Final, &position}
+		targets := append(make([]any, 0, len(paneTable.columns)),
+			&grain, &p.Brand, &start, &platform, &p.Product, &p.Partition, &p.Responses, &p.Final, &position)
 		for _, f := range countFields {
 			targets = append(targets, f.field(&p.Counts))
 		}

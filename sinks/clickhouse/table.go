@@ -171,7 +171,7 @@ func accounts(r *stream.MentionRow, part func(*stream.Account) string) []string 
 
 // countColumns are the columns of window.Counts, the same in panes and rolling.
 func countColumns[T any](counts func(*T) *window.Counts) []column[T] {
-	var out []column[T]
+	out := make([]column[T], 0, len(countFields))
 	for _, f := range countFields {
 		out = append(out, plain(f.name, func(r *T) int64 { return *f.field(counts(r)) }))
 	}

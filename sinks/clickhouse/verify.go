@@ -124,7 +124,8 @@ func (c *Client) verifyBooks(ctx context.Context, r *Report) error {
 	}, `SELECT stage, sum(records), sum(read), sum(mentions), sum(unmatched), sum(duplicates), sum(dead_letters), sum(other), sum(replayed),
 			sum(late), sum(gaps), countIf(torn),
 			arraySort(groupArrayIf(3)(concat(topic, '/', toString(partition), ' ', toString(hour)), torn))
-		FROM (SELECT *, read != mentions + unmatched + duplicates + dead_letters + other AS torn FROM `+c.table("ledger")+` FINAL)
+		FROM (SELECT stage, topic, partition, hour, records, read, mentions, unmatched, duplicates, dead_letters, other, replayed, late, gaps,
+				read != mentions + unmatched + duplicates + dead_letters + other AS torn FROM `+c.table("ledger")+` FINAL)
 		GROUP BY stage`)
 	if err != nil {
 		return err
@@ -142,6 +143,7 @@ func (c *Client) verifyBooks(ctx context.Context, r *Report) error {
 			ingest = b
 		case stream.StageTrack:
 			track = b
+		case stream.StageRoll: // reads partials, not mentions: only its own balance counts
 		}
 	}
 	r.Records, r.Read, r.Late = ingest.Records, ingest.Read, track.Late
@@ -241,7 +243,10 @@ func (c *Client) verifyPanes(ctx context.Context, r *Report) error {
 // recountQuery returns the query whose rows are the windows of a month with, per column, what panes says and what the
 // recount gives.
 func (c *Client) recountQuery(month uint32, since stream.Time) (query string, columns []string) {
-	var fromPanes, fromMentions, fromResponses, sums, differs []string
+	n := len(recounted) + len(paneSums)
+	columns = make([]string, 0, n)
+	fromPanes, fromMentions, fromResponses := make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
+	sums, differs := make([]string, 0, n), make([]string, 0, n)
 	for _, f := range recounted {
 		columns = append(columns, f.column)
 		fromPanes = append(fromPanes, fmt.Sprintf("p.%s AS p_%[1]s, 0 AS m_%[1]s", f.column))
@@ -281,11 +286,12 @@ func (c *Client) recountQuery(month uint32, since stream.Time) (query string, co
 				FROM %[5]s AS p FINAL WHERE toYYYYMM(p.start) = %[6]d
 				UNION ALL
 				SELECT grain, %[7]s AS start, brand, platform, product, %[8]s
-				FROM (SELECT *, role = 'customer' AS customer, %[9]s, arrayJoin(arrayPushFront(arrayMap(x -> toString(x), products), '')) AS product
+				FROM (SELECT published_at, brand, platform, role, label, kind, question, complaint, severity, advocacy, needs_answer,
+					followers, likes, shares, views, role = 'customer' AS customer, %[9]s, arrayJoin(arrayPushFront(arrayMap(x -> toString(x), products), '')) AS product
 					FROM %[10]s FINAL WHERE toYYYYMM(published_at) = %[6]d)
 				UNION ALL
 				SELECT grain, %[11]s AS start, brand, platform, '' AS product, %[12]s
-				FROM (SELECT *, assumeNotNull(waiting_since) AS since, %[9]s FROM %[13]s FINAL
+				FROM (SELECT brand, platform, response_id, waiting_seconds, assumeNotNull(waiting_since) AS since, %[9]s FROM %[13]s FINAL
 					WHERE waiting_id != '' AND waiting_since IS NOT NULL AND toYYYYMM(assumeNotNull(waiting_since)) = %[6]d)
 			)
 			GROUP BY grain, start, brand, platform, product

@@ -208,8 +208,10 @@ func TestErase(t *testing.T) {
 		t.Errorf("nothing deleted: %d, %v", n, err)
 	}
 	gone := &clickhouse.Batch{Erasures: []stream.ErasureRow{
-		{Platform: stream.VK, ItemID: "item-0002", At: sinktest.Base, Position: 1}, {Platform: stream.VK, ItemID: "o'brien\\", At: sinktest.Base, Position: 2},
-		{Platform: stream.VK, ItemID: "turn-0000", At: sinktest.Base, Position: 3}, {Platform: stream.VK, ItemID: "later", At: sinktest.Base, Position: 4},
+		{Platform: stream.VK, ItemID: "item-0002", At: sinktest.Base, Position: 1},
+		{Platform: stream.VK, ItemID: "o'brien\\", At: sinktest.Base, Position: 2},
+		{Platform: stream.VK, ItemID: "turn-0000", At: sinktest.Base, Position: 3},
+		{Platform: stream.VK, ItemID: "later", At: sinktest.Base, Position: 4},
 	}}
 	if err := s.Flush(t.Context(), gone); err != nil {
 		t.Fatal(err)
@@ -288,9 +290,13 @@ func TestDeadLetters(t *testing.T) {
 		filter clickhouse.DeadLetterFilter
 		want   int
 	}{
-		{clickhouse.DeadLetterFilter{}, 2}, {clickhouse.DeadLetterFilter{Redriven: true}, 3}, {clickhouse.DeadLetterFilter{Redriven: true, Limit: 1}, 1},
-		{clickhouse.DeadLetterFilter{Reason: "future"}, 1}, {clickhouse.DeadLetterFilter{Since: sinktest.Base + 3*stream.Second}, 1},
-		{clickhouse.DeadLetterFilter{Stage: stream.StageTrack}, 0}, {clickhouse.DeadLetterFilter{Topic: "firehose.vk", Until: sinktest.Base + 3*stream.Second}, 1},
+		{clickhouse.DeadLetterFilter{}, 2},
+		{clickhouse.DeadLetterFilter{Redriven: true}, 3},
+		{clickhouse.DeadLetterFilter{Redriven: true, Limit: 1}, 1},
+		{clickhouse.DeadLetterFilter{Reason: "future"}, 1},
+		{clickhouse.DeadLetterFilter{Since: sinktest.Base + 3*stream.Second}, 1},
+		{clickhouse.DeadLetterFilter{Stage: stream.StageTrack}, 0},
+		{clickhouse.DeadLetterFilter{Topic: "firehose.vk", Until: sinktest.Base + 3*stream.Second}, 1},
 	} {
 		if got := list(test.filter); len(got) != test.want {
 			t.Errorf("%+v: offsets %v, want %d", test.filter, got, test.want)

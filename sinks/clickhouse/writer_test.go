@@ -20,21 +20,21 @@ import (
 	"otklik/stream/window"
 )
 
-func exec(t testing.TB, s store, statement string) {
-	t.Helper()
-	if err := s.Exec(t.Context(), statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+func exec(tb testing.TB, s store, statement string) {
+	tb.Helper()
+	if err := s.Exec(tb.Context(), statement); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
 	}
 }
 
-func value(t testing.TB, s store, query string) string {
-	t.Helper()
-	rows, err := s.Strings(t.Context(), query)
+func value(tb testing.TB, s store, query string) string {
+	tb.Helper()
+	rows, err := s.Strings(tb.Context(), query)
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	if len(rows) != 1 || len(rows[0]) != 1 {
-		t.Fatalf("%s: %d rows", query, len(rows))
+		tb.Fatalf("%s: %d rows", query, len(rows))
 	}
 	return rows[0][0]
 }
@@ -55,7 +55,7 @@ func TestRejectedRow(t *testing.T) {
 	var mu sync.Mutex
 	rejected := map[int64]string{}
 	s := open(t, func(c *clickhouse.Config) {
-		c.OnReject = func(_ context.Context, table string, l stream.DeadLetter, err error) {
+		c.OnReject = func(_ context.Context, table string, l stream.DeadLetter, _ error) {
 			mu.Lock()
 			defer mu.Unlock()
 			rejected[l.Source.Offset] = table

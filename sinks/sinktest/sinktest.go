@@ -91,6 +91,7 @@ func Turn(n int, position stream.Position) clickhouse.TurnRow {
 
 // Run runs the suite; open returns an empty sink.
 func Run(t *testing.T, open func(t testing.TB) Sink) {
+	t.Helper()
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, Sink)
@@ -163,6 +164,7 @@ func same(t *testing.T, what string, got, want any) {
 }
 
 func testRoundTrip(t *testing.T, s Sink) {
+	t.Helper()
 	progress := stream.Progress{
 		Stage: stream.StageTrack, Partition: stream.Partition{Topic: "otklik.mentions", Number: 3}, Position: stream.PositionAfter(2, 41),
 		Watermark: Base, Sources: []stream.SourceMark{
@@ -215,6 +217,7 @@ func testRoundTrip(t *testing.T, s Sink) {
 }
 
 func testIdempotent(t *testing.T, s Sink) {
+	t.Helper()
 	b := &clickhouse.Batch{
 		Mentions: []stream.MentionRow{Mention(1, 10), Mention(2, 11)}, Panes: []window.Pane{Pane(0, 3, 11, 5)}, Turns: []clickhouse.TurnRow{Turn(1, 10)},
 	}
@@ -235,6 +238,7 @@ func testIdempotent(t *testing.T, s Sink) {
 }
 
 func testPositions(t *testing.T, s Sink) {
+	t.Helper()
 	newer := Mention(1, 30)
 	newer.FirstPosition, newer.Item.Text, newer.Item.EditedAt = 10, "new", Base+stream.Day
 	newer.Versions = []stream.Time{0, Base + stream.Day}
@@ -251,6 +255,7 @@ func testPositions(t *testing.T, s Sink) {
 }
 
 func testTorn(t *testing.T, s Sink) {
+	t.Helper()
 	partition := stream.Partition{Topic: "otklik.mentions", Number: 3}
 	flush(t, s, &clickhouse.Batch{
 		Mentions: []stream.MentionRow{Mention(1, 10)}, Turns: []clickhouse.TurnRow{Turn(1, 10)}, Panes: []window.Pane{Pane(0, 3, 10, 1)},
@@ -282,9 +287,10 @@ func testTorn(t *testing.T, s Sink) {
 }
 
 func testBackfill(t *testing.T, s Sink) {
-	var rows []stream.MentionRow
-	var panes []window.Pane
-	for month := range 15 * 12 {
+	t.Helper()
+	const months = 15 * 12
+	rows, panes := make([]stream.MentionRow, 0, months), make([]window.Pane, 0, months)
+	for month := range months {
 		m := Mention(month, stream.Position(month+1))
 		m.Item.PublishedAt = Base - stream.Time(month)*30*stream.Day
 		rows = append(rows, m)
@@ -310,6 +316,7 @@ func testBackfill(t *testing.T, s Sink) {
 }
 
 func testEmpty(t *testing.T, s Sink) {
+	t.Helper()
 	if _, ok, err := s.Progress(t.Context(), stream.StageRoll, stream.Partition{Topic: "otklik.panes"}); ok || err != nil {
 		t.Errorf("progress of a task that never ran: %t, %v", ok, err)
 	}
@@ -327,6 +334,7 @@ func testEmpty(t *testing.T, s Sink) {
 }
 
 func testLedger(t *testing.T, s Sink) {
+	t.Helper()
 	p := stream.Partition{Topic: "firehose.vk", Number: 1}
 	page := func(hour int, position stream.Position, read uint64) stream.LedgerRow {
 		return stream.LedgerRow{
