@@ -1,11 +1,11 @@
 package firehose
 
 import (
+	"bytes"
 	"testing"
 
-	"github.com/tidwall/gjson"
-
 	"otklik/stream"
+	"otklik/stream/simulate"
 )
 
 // BenchmarkDecode decodes one ordinary record of each platform; "twitter_status" is a v1.1 status of the streaming API
@@ -47,35 +47,56 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkReference reads one top level of the same status with gjson, validated and not: the measure that scan and
-// value were written against.
-func BenchmarkReference(b *testing.B) {
-	raw := fixture(b, "twitter_status.json")[0]
-	b.Run("scan", func(b *testing.B) {
+// BenchmarkParse checks and walks one top level of the same status: what of BenchmarkDecode is gjson's.
+func BenchmarkParse(b *testing.B) {
+	raw := string(fixture(b, "twitter_status.json")[0])
+	b.Run("check", func(b *testing.B) {
 		b.SetBytes(int64(len(raw)))
+		b.ReportAllocs()
 		for b.Loop() {
-			if _, fault := scan(string(raw), 0); fault != nil {
+			if _, fault := parse(raw); fault != nil {
 				b.Fatal(fault)
 			}
 		}
 	})
-	b.Run("gjson_valid", func(b *testing.B) {
-		b.SetBytes(int64(len(raw)))
-		for b.Loop() {
-			if !gjson.ValidBytes(raw) {
-				b.Fatal("not valid")
-			}
-		}
-	})
-	b.Run("gjson_foreach", func(b *testing.B) {
+	b.Run("members", func(b *testing.B) {
 		b.SetBytes(int64(len(raw)))
 		b.ReportAllocs()
 		for b.Loop() {
 			n := 0
-			gjson.ParseBytes(raw).ForEach(func(_, _ gjson.Result) bool { n++; return true })
+			for range value(raw).members {
+				n++
+			}
 			if n == 0 {
 				b.Fatal("no members")
 			}
 		}
 	})
+}
+
+// BenchmarkTweets decodes the stream of simulated v1.1 statuses of about 2 KB.
+func BenchmarkTweets(b *testing.B) {
+	tweets, err := simulate.NewTweets(simulate.TweetConfig{Seed: 1, MatchShare: 0.5})
+	if err != nil {
+		b.Fatal(err)
+	}
+	records := make([][]byte, 512)
+	total := 0
+	for i := range records {
+		raw, _ := tweets.Next()
+		records[i] = bytes.Clone(raw)
+		total += len(records[i])
+	}
+	d := decoder(b, stream.Twitter)
+	items := make([]stream.Item, 0, 8)
+	b.SetBytes(int64(total / len(records)))
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		var err error
+		if items, err = d.Decode(records[i%len(records)], arrived, items[:0]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
 }

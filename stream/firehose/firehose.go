@@ -1,7 +1,7 @@
 // Package firehose turns the raw JSON of social platforms into items.
 //
-// A record is scanned once (is it exactly one JSON value, and not nested absurdly deep?) and then walked once per object
-// level; what no field needs is skipped without being decoded. Whatever a platform delivers ends in one of three ways:
+// A record is checked once (is it exactly one JSON value, and not nested absurdly deep?) and then walked once per object
+// level with gjson's ForEach; objects and arrays that no field needs are skipped without being decoded. Whatever a platform delivers ends in one of three ways:
 // items of the kinds that the engine knows, an item of kind Notice or Other that says what it was, or a *Malformed with
 // a reason. Nothing panics, and nothing is dropped unseen.
 //
@@ -135,7 +135,7 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 	case d.platform == stream.Mastodon && eventStream(view):
 		d.mastodonEventStream(view)
 	default:
-		record, fault := scan(view, 0)
+		record, fault := parse(view)
 		if fault != nil {
 			d.items = nil
 			return dst, fault

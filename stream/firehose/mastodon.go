@@ -93,7 +93,7 @@ func (d *Decoder) mastodonData(event, data string) {
 		d.note(stream.Notice, orElse(event, "undefined"))
 		return
 	}
-	v, fault := scan(data, 0)
+	v, fault := parse(data)
 	if fault != nil {
 		d.faults = append(d.faults, fault)
 		return
@@ -124,8 +124,8 @@ func (d *Decoder) mastodonEvent(event string, payload value) {
 		return
 	}
 	if payload.quoted() {
-		// JSON in a string: it is resolved into memory of its own and scanned like a record.
-		inner, fault := scan(string(appendText(nil, payload.inner(), MaxRecord)), 0)
+		// JSON in a string: it is resolved into memory of its own and checked like a record.
+		inner, fault := parse(string(appendText(nil, payload.inner(), MaxRecord)))
 		if fault != nil {
 			fault.Detail = "in the payload: " + fault.Detail
 			d.faults = append(d.faults, fault)

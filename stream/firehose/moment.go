@@ -44,6 +44,14 @@ func epoch(s string) (stream.Time, bool) {
 	return believable(stream.Time(n))
 }
 
+// digits returns the position of the first byte at or after i that is no decimal digit.
+func digits(s string, i int) int {
+	for i < len(s) && '0' <= s[i] && s[i] <= '9' {
+		i++
+	}
+	return i
+}
+
 func believable(t stream.Time) (stream.Time, bool) {
 	if t < earliest || t > latest {
 		return 0, false

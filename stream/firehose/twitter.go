@@ -228,6 +228,9 @@ func (d *Decoder) v1Account(v value) stream.Account {
 		case "screen_name":
 			name = m
 		}
+		if str != "" && name != "" {
+			break // what follows is longer than what has been read
+		}
 	}
 	return stream.Account{ID: id(str, number), Name: d.name(name)}
 }
@@ -247,6 +250,9 @@ func (d *Decoder) tweetUser(it *stream.Item, v value) {
 			it.AuthorName = d.name(m)
 		case "followers_count":
 			it.Followers = m.count()
+		}
+		if str != "" && it.Author.Name != "" && it.AuthorName != "" && it.Followers.Known() {
+			break // what follows is longer than what has been read: links, colours, images
 		}
 	}
 	it.Author.ID = id(str, number)

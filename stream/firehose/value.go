@@ -7,6 +7,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/tidwall/gjson"
+
 	"otklik/stream"
 )
 
@@ -24,51 +26,23 @@ const (
 	maxMentions = 256
 )
 
-// value is the JSON text of one scanned value, a view on the record: nothing is decoded before it is asked for.
-// The empty value stands for an absent one. Every method tolerates a value of another type, because platforms
+// value is the JSON text of one value, gjson's Raw: a view on the record, of which nothing is decoded before it is asked for.
+// gjson reads the structure; strings are read here, because gjson leaves NUL and invalid UTF-8 in them, and so are
+// numbers, because gjson's are floats and ids are not. The empty value stands for an absent one. Every method tolerates a value of another type, because platforms
 // change types (numbers as strings, "" for an object).
 type value string
 
 // members calls yield for every member of an object, in order; of anything else there are none.
 func (v value) members(yield func(key string, member value) bool) {
-	s := string(v)
-	if len(s) == 0 || s[0] != '{' {
-		return
-	}
-	i := space(s, 1)
-	for s[i] != '}' {
-		end := skipString(s, i+1)
-		key := s[i+1 : end-1]
-		if strings.IndexByte(key, '\\') >= 0 {
-			key = string(appendText(nil, key, maxName))
-		}
-		i = space(s, end)
-		i = space(s, i+1) // past the colon
-		end = skip(s, i)
-		if !yield(key, value(s[i:end])) {
-			return
-		}
-		if i = space(s, end); s[i] == ',' {
-			i = space(s, i+1)
-		}
+	if v.object() {
+		gjson.Parse(string(v)).ForEach(func(key, member gjson.Result) bool { return yield(key.Str, value(member.Raw)) })
 	}
 }
 
 // elements calls yield for every element of an array, in order; of anything else there are none.
 func (v value) elements(yield func(element value) bool) {
-	s := string(v)
-	if len(s) == 0 || s[0] != '[' {
-		return
-	}
-	i := space(s, 1)
-	for s[i] != ']' {
-		end := skip(s, i)
-		if !yield(value(s[i:end])) {
-			return
-		}
-		if i = space(s, end); s[i] == ',' {
-			i = space(s, i+1)
-		}
+	if v.array() {
+		gjson.Parse(string(v)).ForEach(func(_, element gjson.Result) bool { return yield(value(element.Raw)) })
 	}
 }
 
@@ -112,7 +86,7 @@ func (v value) filled() bool {
 	case v == "", v[0] == 'n', v[0] == 'f', v == `""`:
 		return false
 	case v[0] == '{' || v[0] == '[':
-		return space(string(v), 1) < len(v)-1
+		return strings.Trim(string(v[1:len(v)-1]), whitespace) != ""
 	}
 	return true
 }
@@ -285,6 +259,29 @@ func appendText(dst []byte, s string, limit int) []byte {
 		dst = dst[:end]
 	}
 	return dst
+}
+
+// hexDigit gives the value of a hexadecimal digit, and 0xff for any other byte.
+var hexDigit = func() (t [256]uint8) {
+	for c := range t {
+		t[c] = 0xff
+	}
+	for i := range 10 {
+		t['0'+i] = uint8(i)
+	}
+	for i := range 6 {
+		t['a'+i], t['A'+i] = uint8(10+i), uint8(10+i)
+	}
+	return t
+}()
+
+// hex4 reads the four hexadecimal digits at the beginning of s.
+func hex4(s string) (rune, bool) {
+	if len(s) < 4 {
+		return 0, false
+	}
+	a, b, c, d := hexDigit[s[0]], hexDigit[s[1]], hexDigit[s[2]], hexDigit[s[3]]
+	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d), a|b|c|d < 16
 }
 
 // surrogate completes the surrogate r with the escape that s begins with; without a partner it becomes U+FFFD and s

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzScan compares scan and the readers of values with encoding/json: the same texts are valid, and strings, numbers
+// FuzzParse compares parse and the readers of values with encoding/json: the same texts are valid, and strings, numbers
 // and members read the same, but for what this package cleans.
-func FuzzScan(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `[]`, `null`, `true`, `-0`, `1.5e+10`, `01`, `1.`, `.5`, `"\u00e9\ud83d\ude00\ud83d"`, `"a` + "\x00" + `"`, "\"\xff\"", `{"a":[1,{"b":"\""}],"a":2}`,
 		`[1,]`, `{"a":1,}`, `{"a" 1}`, `{1:2}`, `[1 2]`, `"\x"`, `"\u12"`, `nul`, ` { "a" : [ true , false ] } `, `{} {}`, `[[[[]]]]`, `{"a":{"b":{"c":[]}}}`, `"`, `{`, `]`, `[}`, `{"\ud800":"\\"}`,
@@ -17,7 +17,7 @@ func FuzzScan(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		v, fault := scan(s, 0)
+		v, fault := parse(s)
 		valid := json.Valid([]byte(s))
 		if fault != nil {
 			if valid && fault.Reason != "too_deep" {
