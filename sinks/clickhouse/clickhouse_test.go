@@ -46,5 +46,8 @@ func open(tb testing.TB, change func(*clickhouse.Config)) store {
 }
 
 func TestConformance(t *testing.T) {
-	sinktest.Run(t, func(tb testing.TB) sinktest.Sink { return open(tb, nil) })
+	sinktest.Run(t, func(tb testing.TB) sinktest.Sink {
+		tb.Helper()
+		return open(tb, nil)
+	})
 }
