@@ -14,13 +14,14 @@ import (
 // platform deleted, and the customer of its responses and cases. Label, counts and times stay, so no figure moves.
 //
 // The author in turns is needed while the conversation can go on (whose message is whose decides what an answer
-// answered); turns are closed to readers, and once a turn is older than EraseTurnsAfter its author and customer become a
-// pseudonym that is the same in the whole conversation.
+// answered); turns are closed to readers, and once a turn is older than EraseTurnsAfter, by its own time and by the time it was
+// stored, its author and customer become a pseudonym that is the same in the whole conversation. An old firehose that is
+// replayed has conversations that still go on: a task that restored them with other authors would pair them otherwise.
 //
 // One process is enough; several do no harm. Not safe for concurrent use by itself.
 type Eraser struct {
 	client *Client
-	// EraseTurnsAfter is the age at which the author of an erased turn becomes a pseudonym; NewEraser sets 31 days.
+	// EraseTurnsAfter is the age at which the author of an erased turn becomes a pseudonym; Client.Eraser sets 31 days.
 	EraseTurnsAfter time.Duration
 
 	seen time.Time // server time up to which rows were checked; zero: everything is to be checked
@@ -42,7 +43,7 @@ var erasable = []struct {
 	item  []string // columns with an item id
 	open  string   // true while there is something left to blank
 	set   string
-	aged  bool // only rows older than EraseTurnsAfter
+	aged  bool // only rows that were published and stored longer ago than EraseTurnsAfter
 }{
 	{
 		"mentions",
@@ -76,7 +77,7 @@ func (e *Eraser) Erase(ctx context.Context) (int, error) {
 		for _, column := range t.item {
 			open := t.open
 			if t.aged {
-				open += fmt.Sprintf(" AND at < now64(3) - INTERVAL %d SECOND", int64(e.EraseTurnsAfter/time.Second))
+				open += fmt.Sprintf(" AND greatest(at, written_at) <= now64(3) - INTERVAL %d SECOND", int64(e.EraseTurnsAfter/time.Second))
 			}
 			n, err := e.eraseColumn(ctx, t.table, column, open, t.set, t.aged)
 			if err != nil {
