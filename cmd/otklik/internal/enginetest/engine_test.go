@@ -15,4 +15,5 @@ func TestEngineShowsTheTruth(t *testing.T) {
 	truth := s.Feed(t, s.Simulation(t, 1, 6000), nil)
 	s.Drain(t)
 	enginetest.Compare(t, t.Context(), s.ClickHouse, truth)
+	enginetest.Recount(t, t.Context(), s.ClickHouse, s.Config)
 }
