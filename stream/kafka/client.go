@@ -155,12 +155,12 @@ func (c *Client) EnsureTopics(ctx context.Context, topics []Topic) error {
 // awaitTopics waits until every partition of the new topics has a leader: a produce before that would only be retried.
 func (c *Client) awaitTopics(ctx context.Context, topics []kafkago.TopicConfig) error {
 	return retry(ctx, "await topics", c.cfg.OnRetry, func(ctx context.Context) error {
-		have, err := c.Partitions(ctx)
+		_, led, err := c.layout(ctx)
 		if err != nil {
 			return err
 		}
 		for _, t := range topics {
-			if have[t.Topic] < t.NumPartitions {
+			if led[t.Topic] < t.NumPartitions {
 				return fmt.Errorf("topic %s: %w", t.Topic, kafkago.LeaderNotAvailable)
 			}
 		}
@@ -168,28 +168,37 @@ func (c *Client) awaitTopics(ctx context.Context, topics []kafkago.TopicConfig) 
 	})
 }
 
-// Partitions returns the number of partitions of every topic of the cluster; a topic that does not exist is absent.
+// Partitions returns the number of partitions of every topic of the cluster, those included that have no leader for the
+// moment; a topic that does not exist is absent.
 func (c *Client) Partitions(ctx context.Context) (map[string]int, error) {
-	counts := map[string]int{}
+	var counts map[string]int
 	err := retry(ctx, "read metadata", c.cfg.OnRetry, func(ctx context.Context) error {
-		resp, err := c.client.Metadata(ctx, &kafkago.MetadataRequest{})
-		if err != nil {
-			return err
-		}
-		clear(counts)
-		for _, t := range resp.Topics {
-			if t.Error != nil || t.Internal {
-				continue
-			}
-			for _, p := range t.Partitions {
-				if p.Error == nil && p.Leader.Port != 0 {
-					counts[t.Name]++
-				}
-			}
-		}
-		return nil
+		var err error
+		counts, _, err = c.layout(ctx)
+		return err
 	})
 	return counts, err
+}
+
+// layout returns, by topic, how many partitions there are and how many of them have a leader.
+func (c *Client) layout(ctx context.Context) (counts, led map[string]int, err error) {
+	resp, err := c.client.Metadata(ctx, &kafkago.MetadataRequest{})
+	if err != nil {
+		return nil, nil, err
+	}
+	counts, led = map[string]int{}, map[string]int{}
+	for _, t := range resp.Topics {
+		if t.Error != nil || t.Internal {
+			continue
+		}
+		counts[t.Name] = len(t.Partitions)
+		for _, p := range t.Partitions {
+			if p.Error == nil && p.Leader.Port != 0 {
+				led[t.Name]++
+			}
+		}
+	}
+	return counts, led, nil
 }
 
 // Range is the part of a partition that the broker retains: offsets First ≤ o < End.

@@ -73,7 +73,7 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, run func(context
 	return err
 }
 
-// ErrRejoin, returned (wrapped) by a function of RunGroup, ends the generation without ending the group.
+// ErrRejoin ends the generation without ending the group when a function of RunGroup returns it (wrapped).
 var ErrRejoin = errors.New("the partition is given back")
 
 type groupRun struct {

@@ -44,7 +44,7 @@ func (cfg ReaderConfig) withDefaults() ReaderConfig {
 	return cfg
 }
 
-// FromFirst, as the offset to read from, means the first record that the partition retains.
+// FromFirst is the offset to read from that means the first record that the partition retains.
 const FromFirst int64 = -1
 
 // Read fetches the partition from the given offset (or FromFirst) on and hands over its batches, in order, until ctx ends or out refuses.
