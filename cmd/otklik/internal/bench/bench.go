@@ -1,0 +1,220 @@
+// Package bench measures the engine on the machine it runs on: the speed of each step of the way of a record, what the steps
+// cost, how long a record takes until its row can be read, and what a track partition keeps in memory.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"otklik/cmd/otklik/internal/config"
+	"otklik/cmd/otklik/internal/engine"
+	"otklik/cmd/otklik/internal/local"
+	"otklik/stream"
+	"otklik/stream/sentiment"
+	"otklik/stream/simulate"
+)
+
+// Options say what to measure.
+type Options struct {
+	Dir        string // data folder, empty or absent before
+	Events     int    // tweets to fill the topic with
+	MatchShare float64
+	Latency    time.Duration // how long the load of half the rate lasts; 0 leaves the latency out
+	ProfileDir string        // folder for the profiles of the whole pipeline; "" takes none
+	Config     *config.Config
+	Logger     *slog.Logger
+	// Progress is told what is being done; may be nil.
+	Progress func(what string)
+}
+
+// Result is one run: every figure in it was measured on the same data in the same minutes.
+type Result struct {
+	Machine      Machine  `json:"machine"`
+	Events       int      `json:"events"`
+	EventBytes   int      `json:"event_bytes"` // mean size of a tweet
+	MatchShare   float64  `json:"match_share"`
+	Steps        []Step   `json:"steps"`
+	Ratio        float64  `json:"pipeline_to_fetch"` // rate of the last step to that of the first
+	StartSeconds float64  `json:"start_seconds"`     // from the start of the engine to its first record: not in the steps
+	Mentions     int64    `json:"mentions"`          // rows that the pipeline made
+	Cost         []Cost   `json:"cost"`
+	Peak         Memory   `json:"peak_memory"`
+	Latency      *Latency `json:"latency,omitempty"`
+}
+
+// Machine is where a run was made.
+type Machine struct {
+	CPU   string `json:"cpu"`
+	Cores int    `json:"cores"`
+	OS    string `json:"os"`
+	Go    string `json:"go"`
+}
+
+// Step is one of the four measurements.
+type Step struct {
+	Name       string  `json:"step"`
+	Seconds    float64 `json:"seconds"`
+	EventsRate float64 `json:"events_per_second"`
+	MBRate     float64 `json:"megabytes_per_second"` // of tweets, 10⁶ bytes
+	ProcessCPU float64 `json:"process_cpu_seconds_per_million"`
+	ServerCPU  float64 `json:"clickhouse_cpu_seconds_per_million"`
+}
+
+// CPU is what a million events cost in both processes, in seconds of one core.
+func (s *Step) CPU() float64 { return s.ProcessCPU + s.ServerCPU }
+
+// Cost is the part of the processor time of the whole pipeline that a step of the way takes.
+type Cost struct {
+	What  string  `json:"what"`
+	Share float64 `json:"share"`
+}
+
+// Memory is resident memory in bytes.
+type Memory struct {
+	Process    uint64 `json:"process_bytes"`
+	ClickHouse uint64 `json:"clickhouse_bytes"`
+}
+
+// The names of the steps.
+const (
+	StepFetch    = "fetch and discard"
+	StepDecode   = "decode"
+	StepMatch    = "decode, match, classify"
+	StepPipeline = "whole pipeline into ClickHouse"
+)
+
+// partitions of the raw topic.
+const partitions = 4
+
+// run is one benchmark under way.
+type run struct {
+	Options
+	stack      *local.Stack
+	classifier sentiment.Classifier
+	tweets     *simulate.Tweets
+	topic      string
+	bytes      int64 // of the tweets in the topic
+	server     int   // process id of ClickHouse
+	result     Result
+}
+
+// Run fills a topic and measures the four steps and the latency.
+func Run(ctx context.Context, o Options) (result *Result, err error) {
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	if err := emptyDir(o.Dir); err != nil {
+		return nil, err
+	}
+	cfg := o.Config
+	cfg.HTTP.Listen = ""
+	cfg.Kafka.Topics.Partitions.Firehose = partitions
+	topic := cfg.Kafka.Topics.Firehose[stream.Twitter]
+	cfg.Kafka.Topics.Firehose = map[stream.Platform]string{stream.Twitter: topic}
+	r := &run{Options: o, topic: topic, result: Result{
+		Machine: thisMachine(), Events: o.Events, MatchShare: o.MatchShare,
+	}}
+	if r.classifier, err = sentiment.Default(); err != nil {
+		return nil, err
+	}
+	if r.tweets, err = simulate.NewTweets(simulate.TweetConfig{Seed: 1, MatchShare: o.MatchShare, Catalogue: cfg.Brands}); err != nil {
+		return nil, err
+	}
+	if r.stack, err = local.Open(ctx, o.Dir, cfg, o.Logger); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.stack.Close(context.WithoutCancel(ctx))) }()
+	if r.server, err = serverPID(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := r.measure(ctx); err != nil {
+		return nil, err
+	}
+	return &r.result, nil
+}
+
+func (r *run) measure(ctx context.Context) error {
+	e, err := engine.New(ctx, engine.Options{ // creates the topics
+		Config: r.Config, Kafka: r.stack.Kafka, ClickHouse: r.stack.ClickHouse, Classifier: r.classifier, Metrics: r.stack.Metrics, Logger: r.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	r.Progress(fmt.Sprintf("filling %s with %d tweets", r.topic, r.Events))
+	if err := r.fill(ctx); err != nil {
+		return err
+	}
+	r.result.EventBytes = int(r.bytes / int64(max(r.Events, 1)))
+	for _, step := range []struct {
+		name string
+		work func() (func(*stream.Record), error)
+	}{
+		{StepFetch, func() (func(*stream.Record), error) { return func(*stream.Record) {}, nil }},
+		{StepDecode, r.decoding},
+		{StepMatch, r.matching},
+	} {
+		r.Progress(step.name)
+		if err := r.readAll(ctx, step.name, step.work); err != nil {
+			return err
+		}
+	}
+	r.Progress(StepPipeline)
+	if err := r.pipeline(ctx, e); err != nil {
+		return err
+	}
+	steps := r.result.Steps
+	r.result.Ratio = steps[len(steps)-1].EventsRate / steps[0].EventsRate
+	r.result.Cost = costs(steps)
+	return nil
+}
+
+// costs divides the processor time of the whole pipeline by the differences between the steps.
+func costs(steps []Step) []Cost {
+	if len(steps) != 4 || steps[3].CPU() == 0 {
+		return nil
+	}
+	whole := steps[3].CPU()
+	part := func(what string, seconds float64) Cost { return Cost{What: what, Share: seconds / whole} }
+	return []Cost{
+		part("fetch, broker included", steps[0].ProcessCPU),
+		part("decode", steps[1].ProcessCPU-steps[0].ProcessCPU),
+		part("match and classify", steps[2].ProcessCPU-steps[1].ProcessCPU),
+		part("mentions through the broker, track, roll, rows on their way", steps[3].ProcessCPU-steps[2].ProcessCPU),
+		part("ClickHouse", steps[3].ServerCPU),
+	}
+}
+
+// add records a step that took from before to after.
+func (r *run) add(name string, before, after usage) {
+	seconds := after.at.Sub(before.at).Seconds()
+	millions := float64(r.Events) / 1e6
+	r.result.Steps = append(r.result.Steps, Step{
+		Name: name, Seconds: seconds, EventsRate: float64(r.Events) / seconds, MBRate: float64(r.bytes) / 1e6 / seconds,
+		ProcessCPU: (after.process - before.process).Seconds() / millions, ServerCPU: (after.server - before.server).Seconds() / millions,
+	})
+}
+
+// settle makes the steps comparable: none pays for the garbage of the one before.
+func settle() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
+
+// emptyDir refuses a folder that holds something: the figures of two runs would mix, and a demo's data would be lost in them.
+func emptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("bench: %w", err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("bench: the folder %s is not empty; name one that is empty or does not exist, or leave --data out", filepath.Clean(dir))
+	}
+	return nil
+}
