@@ -227,12 +227,12 @@ func (p *Processor) version(a *arrival, known identity) {
 		kind := old.Item.Kind
 		row.Mention = a.mention
 		row.Item.PublishedAt, row.Item.Kind, row.Role = known.published, kind, old.Role
-		p.changes = append(p.changes, change{
-			position: a.position, kind: replaced, remove: window.ContributionOf(&old.Mention), add: window.ContributionOf(&row.Mention),
-		})
 	case a.mention.Item.EditedAt == 0:
 		row.Item.Kind = a.mention.Item.Kind // the original tells what was edited
 	}
+	p.changes = append(p.changes, change{
+		position: a.position, kind: replaced, remove: window.ContributionOf(&old.Mention), add: window.ContributionOf(&row.Mention),
+	})
 	p.remember(a, row)
 }
 
@@ -247,10 +247,14 @@ func (p *Processor) remember(a *arrival, row stream.MentionRow) {
 	p.rows.Mentions = append(p.rows.Mentions, row)
 }
 
-// isTurn reports whether the mention is part of a conversation: reposts and spam are not, nor is what the brand says to nobody.
+// isTurn reports whether the mention is part of a conversation: reposts and spam are not, nor is what the brand says to nobody or
+// to itself. Where threads are pairs of accounts, what the brand adds to its own item stands in no customer's thread, and the
+// item that it names as its parent is no request.
 func isTurn(m *stream.Mention) bool {
 	switch {
 	case m.Role == stream.Spam, m.Item.Kind == stream.Repost:
+		return false
+	case m.Role == stream.Own && m.Item.Paired && m.Customer == "" && m.Via&stream.ViaReply != 0:
 		return false
 	case m.Role == stream.Own:
 		return m.Item.ParentID != "" || m.Customer != ""
