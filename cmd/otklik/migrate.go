@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"otklik/cmd/otklik/internal/config"
+	"otklik/cmd/otklik/internal/engine"
 	"otklik/schemas"
 	"otklik/sinks/clickhouse"
 )
@@ -25,11 +26,17 @@ func newMigrateCommand() *cobra.Command {
 what it did. It may be repeated and may run in several processes at once. A schema that is newer than this binary, or
 that another binary wrote, is refused.
 
+Two refusals of the engine are lifted here, while all its processes are stopped: --adopt-config records that this
+configuration is the one to compute with from now on (figures computed before stay as they are), and --recreated begins a
+raw topic anew that was deleted and created again, so that all its records are read as new ones.
+
 With --users it also creates or changes the three users of the configuration (writer, analyst, dashboard) with their
 settings profiles, grants and quotas; that needs a login that may do so, named by clickhouse.user.`,
 		Example: `  otklik migrate -c otklik.yaml
   otklik migrate -c otklik.yaml --dry-run          # print the statements, change nothing
   otklik migrate -c otklik.yaml --cluster main     # Replicated engines and Distributed tables
+  otklik migrate -c otklik.yaml --adopt-config     # the catalogue was changed on purpose
+  otklik migrate -c otklik.yaml --recreated firehose.vk
   otklik migrate -c otklik.yaml --users --admin admin --admin-password-env ADMIN_PASSWORD`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,13 +55,16 @@ settings profiles, grants and quotas; that needs a login that may do so, named b
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the statements that would run and change nothing")
 	flags.StringVar(&o.cluster, "cluster", "", "`name` of a ClickHouse cluster (default clickhouse.cluster)")
 	flags.BoolVar(&o.users, "users", false, "create or change the users of the configuration too")
+	flags.BoolVar(&o.adopt, "adopt-config", false, "compute with this configuration from now on, although figures were computed with another")
+	flags.StringSliceVar(&o.recreated, "recreated", nil, "raw `topic` that was deleted and created again: read it from its beginning")
 	flags.StringVar(&o.admin, "admin", "", "log in as this `user` instead of clickhouse.user")
 	flags.StringVar(&o.adminPasswordEnv, "admin-password-env", "", "environment `variable` with the password of --admin")
 	return cmd
 }
 
 type migrateOptions struct {
-	dryRun, users           bool
+	dryRun, users, adopt    bool
+	recreated               []string
 	cluster                 string
 	admin, adminPasswordEnv string
 	adminPassword           string
@@ -92,7 +102,40 @@ func migrate(ctx context.Context, out io.Writer, cfg *config.Config, o migrateOp
 	if printErr := printMigrations(out, applied, o.dryRun); printErr != nil {
 		return errors.Join(err, printErr)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return lift(ctx, out, client, cfg, o)
+}
+
+// lift does away with the refusals that the operator says are mistaken.
+func lift(ctx context.Context, out io.Writer, client *clickhouse.Client, cfg *config.Config, o migrateOptions) error {
+	if o.adopt {
+		line := fmt.Sprintf("would adopt configuration %s\n", cfg.Fingerprint())
+		if !o.dryRun {
+			if err := engine.AdoptConfig(ctx, client, cfg.Fingerprint()); err != nil {
+				return err
+			}
+			line = fmt.Sprintf("adopted configuration %s: start every process with it\n", cfg.Fingerprint())
+		}
+		if _, err := io.WriteString(out, line); err != nil {
+			return err
+		}
+	}
+	for _, topic := range o.recreated {
+		line := fmt.Sprintf("would begin topic %s anew\n", topic)
+		if !o.dryRun {
+			epoch, err := engine.NewEpoch(ctx, client, cfg, topic)
+			if err != nil {
+				return err
+			}
+			line = fmt.Sprintf("topic %s begins anew in epoch %d: it is read from its beginning\n", topic, epoch)
+		}
+		if _, err := io.WriteString(out, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // migrateUsers creates or changes the users and returns the name of the writer. Statements are never printed: they hold the

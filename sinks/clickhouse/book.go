@@ -39,6 +39,30 @@ func (c *Client) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Pa
 	return out, nil
 }
 
+// Positions returns the restart point of every task that has ever flushed.
+func (c *Client) Positions(ctx context.Context) ([]stream.Progress, error) {
+	var out []stream.Progress
+	row := func(scan func(...any) error) error {
+		var p stream.Progress
+		var stage string
+		var position uint64
+		if err := scan(&stage, &p.Partition.Topic, &p.Partition.Number, &position); err != nil {
+			return err
+		}
+		p.Stage, p.Position = stream.Stage(stage), stream.Position(position)
+		out = append(out, p)
+		return nil
+	}
+	err := c.patiently(ctx, "progress", func() error {
+		out = out[:0]
+		return c.each(restoring(ctx), row, "SELECT stage, topic, partition, position FROM "+c.table("progress")+" FINAL ORDER BY stage, topic, partition")
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read restart points: %w", err)
+	}
+	return out, nil
+}
+
 // Topic is a Kafka topic as the engine knows it.
 type Topic struct {
 	Name       string

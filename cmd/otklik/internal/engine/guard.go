@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
+	"otklik/cmd/otklik/internal/config"
 	"otklik/schemas"
 	"otklik/sinks/clickhouse"
-
 	"otklik/stream/kafka"
 )
 
@@ -26,7 +29,37 @@ func (e *Engine) guard(ctx context.Context) error {
 	if err := e.guardConfig(ctx); err != nil {
 		return err
 	}
-	return e.guardTopics(ctx)
+	if err := e.guardTopics(ctx); err != nil {
+		return err
+	}
+	return e.guardPositions(ctx)
+}
+
+// guardPositions compares the restart points with what the topics hold, before any stage begins: a stage upstream would fill a
+// topic that was recreated, and soon nothing would show that records are missing.
+func (e *Engine) guardPositions(ctx context.Context) error {
+	saved, err := e.ClickHouse.Positions(ctx)
+	if err != nil {
+		return err
+	}
+	ranges := map[string]map[int32]kafka.Range{}
+	for i := range saved {
+		p := &saved[i]
+		topic, known := e.topics[p.Partition.Topic]
+		if !known || topic.Epoch != p.Position.Epoch() || p.Position.Next() == 0 {
+			continue
+		}
+		if ranges[topic.Name] == nil {
+			if ranges[topic.Name], err = e.Kafka.Ranges(ctx, topic.Name); err != nil {
+				return err
+			}
+		}
+		if end := ranges[topic.Name][p.Partition.Number].End; p.Position.Next() > end {
+			return e.recreated(topic.Name, fmt.Errorf("%s of %s: position %d, end %d: %w",
+				p.Partition, p.Stage, p.Position.Next(), end, kafka.ErrPositionBeyondEnd))
+		}
+	}
+	return nil
 }
 
 func (e *Engine) guardConfig(ctx context.Context) error {
@@ -51,8 +84,15 @@ func AdoptConfig(ctx context.Context, ch *clickhouse.Client, fingerprint string)
 	return ch.SaveSetting(ctx, settingFingerprint, fingerprint)
 }
 
-// NewEpoch records that a raw topic was recreated: ingest begins it again, and its new offsets are newer than the old ones.
-func NewEpoch(ctx context.Context, ch *clickhouse.Client, topic string) (uint16, error) {
+// NewEpoch records that a raw topic was recreated: ingest begins it again, and its new offsets are newer than the old ones. It
+// refuses a topic that is not one of cfg's firehose topics: the state of a keyed topic cannot be begun anew on its own.
+func NewEpoch(ctx context.Context, ch *clickhouse.Client, cfg *config.Config, topic string) (uint16, error) {
+	raw := slices.Sorted(maps.Values(cfg.Kafka.Topics.Firehose))
+	if !slices.Contains(raw, topic) {
+		return 0, fmt.Errorf("%w: topic %s is not one of the raw topics (%s), and only those can be begun anew: the figures hold what the "+
+			"others have lost. Bring it back, or compute anew: choose a new clickhouse.database, new names for kafka.topics.mentions and "+
+			"kafka.topics.panes and a new kafka.group_prefix", ErrRefused, topic, strings.Join(raw, ", "))
+	}
 	topics, err := ch.Topics(ctx)
 	if err != nil {
 		return 0, err
@@ -63,7 +103,7 @@ func NewEpoch(ctx context.Context, ch *clickhouse.Client, topic string) (uint16,
 			return t.Epoch, ch.SaveTopic(ctx, t)
 		}
 	}
-	return 0, fmt.Errorf("topic %s is not known in this database; check its name with `otklik sql 'SELECT * FROM books'`", topic)
+	return 0, fmt.Errorf("topic %s has never been read into database %s; there is nothing to begin anew: run `otklik run`", topic, ch.Database())
 }
 
 func (e *Engine) guardTopics(ctx context.Context) error {
