@@ -8,6 +8,7 @@ package brand
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -156,9 +157,7 @@ func (v *validator) catalogue(c *Catalogue) {
 		v.terms(path+".vetoes", b.Vetoes, false)
 		v.accounts(path+".accounts", b, accounts)
 		seen := make(map[string]string, len(common))
-		for k, p := range common {
-			seen[k] = p
-		}
+		maps.Copy(seen, common)
 		v.products(path+".products", b.Products, seen)
 	}
 	if len(c.Brands) > 0 && !own {

@@ -135,6 +135,7 @@ func (m *Matcher) matchText(it *stream.Item, s *Scratch) {
 			} else {
 				m.name(s, f.entry.brand, stream.ViaText)
 			}
+		default: // says something about a brand, but names none
 		}
 	}
 }
@@ -154,6 +155,7 @@ func (m *Matcher) complete(it *stream.Item, s *Scratch) {
 			isAutomatic = true
 		case question:
 			asks = true
+		default: // belongs to one brand
 		}
 	}
 	if len(s.found) > 0 {

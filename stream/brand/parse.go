@@ -21,8 +21,7 @@ func Parse(data []byte) (*Catalogue, error) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		f := &Fault{Message: err.Error(), Hint: "the file is not valid YAML"}
-		var ye yaml.Error
-		if errors.As(err, &ye) {
+		if ye, ok := errors.AsType[yaml.Error](err); ok {
 			f.Message = ye.GetMessage()
 			if t := ye.GetToken(); t != nil && t.Position != nil {
 				f.Line, f.Column = t.Position.Line, t.Position.Column

@@ -181,7 +181,7 @@ func stem(w string) string {
 		return ""
 	}
 	for i := range len(w) {
-		if c := w[i]; !(c >= 'a' && c <= 'z' || c >= cyrA && c < cyrA+32) {
+		if c := w[i]; (c < 'a' || c > 'z') && (c < cyrA || c >= cyrA+32) {
 			return ""
 		}
 	}
