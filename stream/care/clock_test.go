@@ -13,8 +13,10 @@ import (
 )
 
 var (
-	office = Calendar{Zone: "Europe/Moscow", Hours: map[string][]string{"mon-fri": {"09:00-18:00"}}, Holidays: []string{"2026-01-01"},
-		Workdays: map[string][]string{"2026-02-21": {"10:00-14:00"}}}
+	office = Calendar{
+		Zone: "Europe/Moscow", Hours: map[string][]string{"mon-fri": {"09:00-18:00"}}, Holidays: []string{"2026-01-01"},
+		Workdays: map[string][]string{"2026-02-21": {"10:00-14:00"}},
+	}
 	shifts = Calendar{Zone: "Europe/Berlin", Hours: map[string][]string{"mon-fri": {"13:00-18:00", "08:00-12:30"}, "sat": {"22:00-06:00"}}}
 	nights = Calendar{Zone: "Europe/Berlin", Hours: map[string][]string{"mon-sun": {"22:00-06:00"}}, Holidays: []string{"2024-12-24"}}
 	allDay = Calendar{Zone: "Europe/Berlin", Hours: map[string][]string{"mon-sun": {"00:00-24:00"}}, Holidays: []string{"2024-12-25"}}
@@ -78,7 +80,8 @@ func TestClockBetween(t *testing.T) {
 // begin or end inside a change of clocks are left to the table above.
 func TestClockAgainstMinutes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, calendar := range []Calendar{office, shifts, nights, allDay,
+	for _, calendar := range []Calendar{
+		office, shifts, nights, allDay,
 		{Zone: "America/Sao_Paulo", Hours: map[string][]string{"mon": {"09:00-18:00"}, "sun": {"10:00-24:00"}}},
 		{Zone: "Australia/Lord_Howe", Hours: map[string][]string{"sat-mon": {"05:00-23:00"}}}, // half an hour of summer time
 		{Zone: "Pacific/Apia", Hours: map[string][]string{"mon-sun": {"08:00-12:00"}}},        // skipped 30 December 2011
@@ -191,8 +194,11 @@ func TestConfigFaults(t *testing.T) {
 		{"holiday twice", Config{Calendar: Calendar{Holidays: []string{"2026-01-01", "2026-01-01"}}}, []string{"stands twice"}},
 		{"workday without hours", Config{Calendar: Calendar{Workdays: map[string][]string{"2026-01-03": {}}}}, []string{"no hours"}},
 		{"both", Config{Calendar: Calendar{Holidays: []string{"2026-01-03"}, Workdays: map[string][]string{"2026-01-03": {"09:00-10:00"}}}}, []string{"holiday as well"}},
-		{"all faults at once", Config{QuietGap: -1, Calendar: Calendar{Zone: "X", Hours: map[string][]string{"mon": {"x"}, "xyz": nil}, Holidays: []string{"x"}}},
-			[]string{"quiet_gap", `zone "X"`, "hours of mon", "xyz", "holidays"}},
+		{
+			"all faults at once",
+			Config{QuietGap: -1, Calendar: Calendar{Zone: "X", Hours: map[string][]string{"mon": {"x"}, "xyz": nil}, Holidays: []string{"x"}}},
+			[]string{"quiet_gap", `zone "X"`, "hours of mon", "xyz", "holidays"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := NewEvaluator(tt.cfg)

@@ -87,8 +87,10 @@ func FuzzPack(f *testing.F) {
 	f.Add("thread", "1", "anna", "anna", "0", int64(1), int64(0), uint64(1), uint16(1), true)
 	f.Add("", "", "", "", "", int64(-1), int64(-1<<63), ^uint64(0), ^uint16(0), false)
 	f.Fuzz(func(t *testing.T, thread, id, author, customer, parent string, at, parentAt int64, pos uint64, flags uint16, own bool) {
-		want := Turn{ItemID: id, Author: author, Customer: customer, ParentID: parent, At: stream.Time(at),
-			ParentAt: stream.Time(parentAt), Position: stream.Position(pos), Flags: stream.Flags(flags), Own: own}
+		want := Turn{
+			ItemID: id, Author: author, Customer: customer, ParentID: parent, At: stream.Time(at),
+			ParentAt: stream.Time(parentAt), Position: stream.Position(pos), Flags: stream.Flags(flags), Own: own,
+		}
 		g := newGraph(stream.Hour)
 		g.insert(&want)
 		var p packer

@@ -208,8 +208,7 @@ func (g *graph) touch(i int32) {
 	if g.floating == 0 || g.rethink {
 		return
 	}
-	for k := len(g.order) - 1; k >= 0; k-- {
-		n := g.order[k]
+	for _, n := range slices.Backward(g.order) {
 		if g.nodes[n].own && !g.nodes[n].firm {
 			g.rethink = true
 			return

@@ -2,6 +2,7 @@ package care
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -173,13 +174,6 @@ func TestBookAgainstModel(t *testing.T) {
 		sums := map[Response]int{}    // by the changes, since the beginning
 		durable := map[Response]int{} // the same at restart
 		plain := func(r Response) Response { r.Position = 0; return r }
-		copySums := func(from map[Response]int) map[Response]int {
-			to := make(map[Response]int, len(from))
-			for k, v := range from {
-				to[k] = v
-			}
-			return to
-		}
 		for i := 0; i < len(log); i++ {
 			e := log[i]
 			if !book.Has(e.key) {
@@ -206,7 +200,7 @@ func TestBookAgainstModel(t *testing.T) {
 				for _, row := range turns {
 					store.turns[row.Thread] = append(store.turns[row.Thread], row.Turn)
 				}
-				restart, durable = i+1, copySums(sums)
+				restart, durable = i+1, maps.Clone(sums)
 			case 2: // eviction, also of threads in use: they stay until they are flushed
 				held := book.Len()
 				if n := book.Evict(log[rng.IntN(len(log))].turn.At); book.Len() != held-n {
@@ -217,7 +211,7 @@ func TestBookAgainstModel(t *testing.T) {
 				store.write(t, responses[:rng.IntN(len(responses)+1)], cases[:rng.IntN(len(cases)+1)])
 				_ = turns // remembered beyond the restart point: ignored on restore
 				book = NewBook(evaluator)
-				i, sums = restart-1, copySums(durable)
+				i, sums = restart-1, maps.Clone(durable)
 			}
 		}
 		responses, cases, _ := book.Flush()

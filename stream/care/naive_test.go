@@ -202,8 +202,10 @@ func naive(cfg Config, clock *Clock, key Key, turns []Turn) ([]Response, []Case)
 			case wants(t) && open == nil:
 				open = t
 			case ends(t) && open != nil:
-				r := Response{Key: key, ID: open.ItemID, Customer: who, WaitingID: open.ItemID, WaitingSince: open.At,
-					Waiting: span(open.At, t.At), Business: stream.CountOf(int64(clock.Between(open.At, t.At))), First: openers[open], Position: position}
+				r := Response{
+					Key: key, ID: open.ItemID, Customer: who, WaitingID: open.ItemID, WaitingSince: open.At,
+					Waiting: span(open.At, t.At), Business: stream.CountOf(int64(clock.Between(open.At, t.At))), First: openers[open], Position: position,
+				}
 				answer(&r, t)
 				responses = append(responses, r)
 				open = nil

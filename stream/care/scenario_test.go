@@ -91,8 +91,10 @@ func play(t *testing.T, text string) string {
 		}
 		switch words[0] {
 		case "turn", "own":
-			turn := Turn{ItemID: args["id"], At: scenarioTime(t, args["t"]), Author: args["customer"], Customer: args["customer"],
-				ParentID: args["parent"], Own: words[0] == "own", Position: position(len(turns))}
+			turn := Turn{
+				ItemID: args["id"], At: scenarioTime(t, args["t"]), Author: args["customer"], Customer: args["customer"],
+				ParentID: args["parent"], Own: words[0] == "own", Position: position(len(turns)),
+			}
 			if v, ok := args["parent-at"]; ok {
 				turn.ParentAt = scenarioTime(t, v)
 			}
