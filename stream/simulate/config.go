@@ -94,8 +94,15 @@ func (c Config) Validate() error {
 		value float64
 		most  float64
 	}{
-		{"duplicates", p.Duplicates, 0.5}, {"disorder", p.Disorder, 1}, {"late", p.Late, 0.5}, {"malformed", p.Malformed, 0.5},
-		{"future", p.Future, 0.1}, {"edits", p.Edits, 1}, {"unmatched", p.Unmatched, 1}, {"spam", p.Spam, 1}, {"other", p.Other, 0.5},
+		{"duplicates", p.Duplicates, 0.5},
+		{"disorder", p.Disorder, 1},
+		{"late", p.Late, 0.5},
+		{"malformed", p.Malformed, 0.5},
+		{"future", p.Future, 0.1},
+		{"edits", p.Edits, 1},
+		{"unmatched", p.Unmatched, 1},
+		{"spam", p.Spam, 1},
+		{"other", p.Other, 0.5},
 	}
 	for _, s := range shares {
 		if math.IsNaN(s.value) || s.value < 0 || s.value > s.most {

@@ -89,7 +89,7 @@ func TestRecordsDecodeToWhatTheyMean(t *testing.T) {
 				continue
 			}
 			hits := m.Match(it, &scratch)
-			if d := s.compareHits(hits, it, p); d != "" {
+			if d := s.compareHits(hits, p); d != "" {
 				fail(r, "text %q: %s", it.Text, d)
 			}
 		}
@@ -127,7 +127,7 @@ func differences(it *stream.Item, p *post) string {
 }
 
 // compareHits says how the brands that the matcher finds differ from those that were named.
-func (s *Simulator) compareHits(hits []brand.Hit, it *stream.Item, p *post) string {
+func (s *Simulator) compareHits(hits []brand.Hit, p *post) string {
 	var d []string
 	if len(hits) != len(p.namings) {
 		d = append(d, fmt.Sprintf("%d brands, meant %d", len(hits), len(p.namings)))

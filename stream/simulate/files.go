@@ -22,7 +22,7 @@ func FileName(p stream.Platform) string { return string(p) + ".jsonl" }
 // last, so that a folder with a truth is complete. Files of an earlier simulation are replaced. progress is told the
 // number of records written, now and then; it may be nil.
 func (s *Simulator) WriteFiles(ctx context.Context, dir string, progress func(records int)) (*Truth, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("write simulation: %w", err)
 	}
 	truthPath := filepath.Join(dir, TruthFile)

@@ -15,7 +15,7 @@ const hexDigits = "0123456789abcdef"
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' {
 			continue
@@ -84,7 +84,7 @@ func appendEscape(b []byte, c byte) []byte {
 
 // appendHTML appends s with the entities that the platforms' HTML texts carry; line breaks become <br>.
 func appendHTML(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; c {
 		case '&':
 			b = append(b, "&amp;"...)
@@ -107,7 +107,7 @@ func appendHTML(b []byte, s string) []byte {
 
 // appendEntities appends s with the three entities of Twitter's and Reddit's texts.
 func appendEntities(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; c {
 		case '&':
 			b = append(b, "&amp;"...)

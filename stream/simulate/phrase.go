@@ -224,11 +224,20 @@ func (sc *script) fit(c *brand.Catalogue, t *terms) (*stage, error) {
 		from []string
 		to   *[]string
 	}{
-		{"openers", sc.openers, &out.openers}, {"closers", sc.closers, &out.closers}, {"versus", sc.versus, &out.versus},
-		{"chatter", sc.chatter, &out.chatter}, {"news", sc.news, &out.news}, {"answers", sc.answers, &out.answers},
-		{"further", sc.further, &out.further}, {"robots", sc.robots, &out.robots}, {"thanks", sc.thanks, &out.thanks},
-		{"nags", sc.nags, &out.nags}, {"outage", sc.outage, &out.outage}, {"details", sc.details, &out.details},
-		{"spam", sc.spam, &out.spam}, {"severe", sc.severe, &out.severe},
+		{"openers", sc.openers, &out.openers},
+		{"closers", sc.closers, &out.closers},
+		{"versus", sc.versus, &out.versus},
+		{"chatter", sc.chatter, &out.chatter},
+		{"news", sc.news, &out.news},
+		{"answers", sc.answers, &out.answers},
+		{"further", sc.further, &out.further},
+		{"robots", sc.robots, &out.robots},
+		{"thanks", sc.thanks, &out.thanks},
+		{"nags", sc.nags, &out.nags},
+		{"outage", sc.outage, &out.outage},
+		{"details", sc.details, &out.details},
+		{"spam", sc.spam, &out.spam},
+		{"severe", sc.severe, &out.severe},
 	}
 	for _, l := range lists {
 		if *l.to = keep(l.from); len(*l.to) == 0 {

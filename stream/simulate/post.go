@@ -51,9 +51,6 @@ type post struct {
 	namings  []naming
 	severe   bool
 	question bool
-	likes    int64
-	shares   int64
-	views    int64
 	note     string // of kinds that are not texts: which event
 
 	// The life of the post in the story; not rendered.
@@ -172,6 +169,7 @@ func (s *Simulator) identify(p *post) {
 	switch p.platform {
 	case stream.Facebook, stream.YouTube, stream.Bluesky, stream.Reddit, stream.LiveJournal, stream.Generic:
 		p.thread = p.first().id
+	default: // pairs customer and brand
 	}
 }
 

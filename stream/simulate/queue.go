@@ -10,7 +10,7 @@ type queue struct {
 
 func (q *queue) Len() int      { return len(q.posts) }
 func (q *queue) Swap(i, j int) { q.posts[i], q.posts[j] = q.posts[j], q.posts[i] }
-func (q *queue) Push(x any)    { q.posts = append(q.posts, x.(*post)) }
+func (q *queue) Push(x any)    { q.posts = append(q.posts, x.(*post)) } //nolint:forcetypeassert // put alone pushes
 
 func (q *queue) Less(i, j int) bool {
 	a, b := q.posts[i], q.posts[j]
@@ -33,7 +33,7 @@ func (q *queue) Pop() any {
 }
 
 func (q *queue) put(p *post) { heap.Push(q, p) }
-func (q *queue) take() *post { return heap.Pop(q).(*post) }
+func (q *queue) take() *post { return heap.Pop(q).(*post) } //nolint:forcetypeassert // put alone pushes
 
 func (q *queue) head() *post {
 	if len(q.posts) == 0 {
@@ -53,7 +53,7 @@ func (m *memory) keep(p *post) {
 	m.n++
 }
 
-func (m *memory) draw(r interface{ IntN(int) int }) *post {
+func (m *memory) draw(r interface{ IntN(n int) int }) *post {
 	n := min(m.n, len(m.posts))
 	if n == 0 {
 		return nil

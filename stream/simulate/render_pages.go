@@ -107,7 +107,7 @@ func (s *Simulator) youtubeComment(b []byte, p *post) []byte {
 
 func (s *Simulator) telegram(b []byte, p *post) []byte {
 	b = append(b, `{"update_id":`...)
-	b = appendInt(b, 700_000_000+int64(p.num))
+	b = appendInt(b, 700_000_000+p.num)
 	if p.kind == stream.Edit {
 		b = append(b, `,"edited_message":`...)
 	} else {

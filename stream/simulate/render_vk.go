@@ -91,6 +91,7 @@ func (s *Simulator) vkStreaming(b []byte, p *post) []byte {
 		kind = "comment"
 	case stream.Repost:
 		kind = "share"
+	default: // a post
 	}
 	owner := vkOwner(p)
 	b = append(b, kind...)

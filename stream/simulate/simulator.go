@@ -116,33 +116,13 @@ func (s *Simulator) casting() error {
 		return err
 	}
 	index := map[string]int{}
-	number := func(key string) int {
-		n, ok := index[key]
-		if !ok {
-			n = len(s.products)
-			index[key] = n
-			s.products = append(s.products, key)
-		}
-		return n
-	}
 	for i := range c.Brands {
 		b := &c.Brands[i]
 		tr := troupe{key: b.Key, own: b.Own, desk: desks[i%len(desks)], accounts: map[stream.Platform][]account{}, weight: 1}
 		if b.Own {
 			tr.weight = 2.2
 		}
-		for _, alias := range spellings(b) {
-			name, ok := literal(alias)
-			if !ok || t.ambiguous(name, i, b) {
-				continue
-			}
-			tr.names = append(tr.names, name)
-			if strings.ContainsAny(name, " -") || len([]rune(name)) < 3 {
-				continue
-			}
-			tr.names = append(tr.names, strings.ToUpper(name), "#"+name)
-		}
-		if len(tr.names) == 0 {
+		if tr.names = namesOf(b, i, t); len(tr.names) == 0 {
 			return fmt.Errorf("brand %q has no alias that can stand in a text: add one without * or @, which no other brand or product shares", b.Key)
 		}
 		for _, p := range stream.Platforms {
@@ -156,23 +136,59 @@ func (s *Simulator) casting() error {
 				s.official[string(p)+"@"+strings.ToLower(acc.handle)] = true
 			}
 		}
-		for _, p := range append(append([]brand.Product(nil), c.Products...), b.Products...) {
-			pr := product{key: p.Key}
-			for _, term := range p.Terms {
-				if w, ok := literal(term); ok && t.clean(w, p.Key) {
-					pr.terms = append(pr.terms, w)
+		for _, list := range [][]brand.Product{c.Products, b.Products} {
+			for i := range list {
+				pr := product{key: list[i].Key, terms: t.sayable(&list[i])}
+				if len(pr.terms) == 0 {
+					continue
 				}
-			}
-			if len(pr.terms) > 0 {
-				number(p.Key)
+				if _, ok := index[pr.key]; !ok {
+					index[pr.key] = len(s.products)
+					s.products = append(s.products, pr.key)
+				}
 				tr.products = append(tr.products, pr)
 			}
 		}
 		s.brands = append(s.brands, tr)
 	}
+	s.write(t, index)
+	return nil
+}
+
+// namesOf returns what the i-th brand is called in texts.
+func namesOf(b *brand.Brand, i int, t *terms) []string {
+	var names []string
+	for _, alias := range spellings(b) {
+		name, ok := literal(alias)
+		if !ok || t.ambiguous(name, i, b) {
+			continue
+		}
+		names = append(names, name)
+		if strings.ContainsAny(name, " -") || len([]rune(name)) < 3 {
+			continue
+		}
+		names = append(names, strings.ToUpper(name), "#"+name)
+	}
+	return names
+}
+
+// sayable returns the terms of the product that name it and nothing else.
+func (t *terms) sayable(p *brand.Product) []string {
+	var list []string
+	for _, term := range p.Terms {
+		if w, ok := literal(term); ok && t.clean(w, p.Key) {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+// write makes the lines of every mood: the plain ones, and those about the products that all brands share. Products of one
+// brand alone stay out, because in the texts of the others they would name nothing.
+func (s *Simulator) write(t *terms, index map[string]int) {
 	common := map[string]bool{}
-	for _, p := range c.Products {
-		common[p.Key] = true
+	for i := range s.cfg.Catalogue.Products {
+		common[s.cfg.Catalogue.Products[i].Key] = true
 	}
 	for _, st := range []*stage{s.ru, s.en} {
 		for m := range moods {
@@ -180,20 +196,11 @@ func (s *Simulator) casting() error {
 			for _, text := range st.plain[m] {
 				s.lines[k] = append(s.lines[k], line{text, allProducts})
 			}
-			// Products of one brand alone stay out of the texts of the others, where they would name nothing.
 			for _, pr := range s.brands[0].products {
 				if !common[pr.key] {
 					continue
 				}
-				said := 0
-				for _, term := range pr.terms {
-					if !sameScript(term, st.lang) {
-						continue
-					}
-					// A catalogue begins with the plain name of a product; what follows are inflected and colloquial forms.
-					if said++; said > 2 {
-						break
-					}
+				for _, term := range plainNames(pr.terms, st.lang) {
 					for _, text := range st.product[m] {
 						text = strings.ReplaceAll(text, "{P}", term)
 						if t.clean(strings.ReplaceAll(text, "{B}", "·"), pr.key) {
@@ -204,7 +211,18 @@ func (s *Simulator) casting() error {
 			}
 		}
 	}
-	return nil
+}
+
+// plainNames returns the first two terms in the script of the language. A catalogue begins with the plain name of a
+// product; what follows are inflected and colloquial forms.
+func plainNames(terms []string, lang string) []string {
+	var list []string
+	for _, term := range terms {
+		if sameScript(term, lang) {
+			list = append(list, term)
+		}
+	}
+	return list[:min(2, len(list))]
 }
 
 // spellings returns the aliases of the brand, first its display name if that is one of them.
@@ -272,6 +290,7 @@ func officialAccount(p stream.Platform, a brand.Account, name string, index int)
 			return account{}, false // not an id that this platform could send
 		}
 		out.num = n
+	default: // its ids are not numbers
 	}
 	return out, true
 }

@@ -15,9 +15,16 @@ var platformShares = []struct {
 	share    float64
 	english  float64 // share of posts in English
 }{
-	{stream.Twitter, 0.33, 0.15}, {stream.VK, 0.25, 0}, {stream.Telegram, 0.12, 0.02}, {stream.YouTube, 0.07, 0.10},
-	{stream.Facebook, 0.06, 0.05}, {stream.Bluesky, 0.05, 0.50}, {stream.Mastodon, 0.04, 0.40}, {stream.Reddit, 0.03, 0.60},
-	{stream.LiveJournal, 0.02, 0}, {stream.Generic, 0.03, 0},
+	{stream.Twitter, 0.33, 0.15},
+	{stream.VK, 0.25, 0},
+	{stream.Telegram, 0.12, 0.02},
+	{stream.YouTube, 0.07, 0.10},
+	{stream.Facebook, 0.06, 0.05},
+	{stream.Bluesky, 0.05, 0.50},
+	{stream.Mastodon, 0.04, 0.40},
+	{stream.Reddit, 0.03, 0.60},
+	{stream.LiveJournal, 0.02, 0},
+	{stream.Generic, 0.03, 0},
 }
 
 func platformShare(p stream.Platform) float64 {
@@ -167,7 +174,7 @@ func (s *Simulator) opinion(pl stream.Platform, st *stage, t stream.Time, b int)
 		h = wave(t)
 	}
 	n := naming{brand: b}
-	core := ""
+	var core string
 	switch u := s.rng.Float64(); {
 	case s.chance(s.share.Spam) && len(st.spamTerms) > 0:
 		n.role = stream.Spam
@@ -298,6 +305,7 @@ func (s *Simulator) settle(p *post, to int) {
 		}
 	case stream.Reddit, stream.Generic:
 		p.place = s.neutral(p.platform)
+	case stream.LiveJournal: // a journal is its author's own place
 	}
 	if p.address != nil {
 		p.text = "@" + p.address.handle + " " + p.text
@@ -337,6 +345,7 @@ func (s *Simulator) neutral(pl stream.Platform) *place {
 	case stream.Generic:
 		a.id = []string{"forum.example", "otzyv.example", "blog.example"}[n%3]
 		return &place{account: a}
+	default: // its posts stand in no place
 	}
 	a.id = string(appendInt(nil, a.num))
 	return &place{account: a}
@@ -368,6 +377,7 @@ func (s *Simulator) announcement(pl stream.Platform, st *stage, t stream.Time, b
 	switch pl {
 	case stream.Telegram, stream.YouTube, stream.Reddit, stream.Generic:
 		return nil // there the brand only answers
+	default: // there it also posts
 	}
 	if len(list) == 0 || list[0].automatic {
 		return nil
@@ -523,6 +533,7 @@ func (s *Simulator) reply(to *post, who *account, text string, after stream.Time
 		a.parent = to.first() // replies hang under the first comment, whomever they answer
 	case stream.Twitter, stream.Mastodon:
 		a.text = "@" + to.author.handle + " " + a.text
+	default: // the parent says whom it answers
 	}
 	s.finish(a)
 	if s.promise(a) && a.author.approved && !a.automatic() {
@@ -555,6 +566,7 @@ func (s *Simulator) comeBack(first, to *post, list []string, after stream.Time, 
 		p.parent = first.first()
 	case stream.LiveJournal:
 		return
+	default: // a message on the brand's own page stays directed
 	}
 	s.finish(p)
 	s.promise(p)
@@ -612,6 +624,7 @@ func (s *Simulator) followNews(p *post) {
 		for range s.rng.IntN(4) {
 			s.promise(s.spread(p, p.at+s.span(stream.Minute, 2*stream.Hour)))
 		}
+	default: // has no reposts
 	}
 }
 

@@ -243,6 +243,7 @@ func countsOf(p *post, n *naming) Counts {
 	case stream.Spam:
 		c.Spam = 1
 		return c
+	case stream.Customer:
 	}
 	switch n.label {
 	case stream.Positive:

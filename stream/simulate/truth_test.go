@@ -42,6 +42,7 @@ type mentioned struct {
 }
 
 func newRecount(t *testing.T, label func(*stream.Item, []brand.Hit, int) stream.Label) *recount {
+	t.Helper()
 	m, err := brand.NewMatcher(brand.Example())
 	if err != nil {
 		t.Fatal(err)
