@@ -25,7 +25,7 @@ func ReadFile(path string) (rows []Row, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read labelled texts: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close() // only read
 	var r io.Reader = f
 	if strings.HasSuffix(path, ".gz") {
 		if r, err = gzip.NewReader(f); err != nil {

@@ -12,8 +12,9 @@ const (
 	langRussian language = iota
 	langEnglish
 	languages
-	unknownLanguage language = languages
 )
+
+const unknownLanguage = languages
 
 var languageCodes = [languages]string{"ru", "en"}
 
