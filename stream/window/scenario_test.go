@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scen
 //
 //	mention t=10 brand=mts label=- [products=a,b] [followers=n] [role=own|spam]   one contribution; prints "late" if it is
 //	edit    t=10 brand=mts label=- to=+       the label of a mention changes
-//	request t=10 brand=mts                    a message that needs an answer
+//	request t=10 brand=mts                    a message to be answered
 //	answer  t=10 brand=mts after=90           the brand replies after so many seconds
 //	watermark t=180                           event time has come so far
 //	flush                                     prints the changed panes
