@@ -97,7 +97,7 @@ func (g *groupRun) loop(ctx context.Context, group *kafkago.ConsumerGroup, onRet
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // to be cancelled is how a group ends
 		case errors.Is(err, kafkago.ErrGroupClosed):
 			return nil
 		case err != nil:

@@ -57,7 +57,7 @@ func (c *Client) Read(ctx context.Context, p stream.Partition, from int64, cfg R
 	err := retry(ctx, "read "+p.String(), c.cfg.OnRetry, func(ctx context.Context) error {
 		err := r.session(ctx)
 		if r.fatal != nil {
-			return nil
+			return nil //nolint:nilerr // not to be retried; returned below
 		}
 		return err
 	})
@@ -65,7 +65,7 @@ func (c *Client) Read(ctx context.Context, p stream.Partition, from int64, cfg R
 	case r.fatal != nil:
 		return r.fatal
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // to be cancelled is how reading ends
 	}
 	return err
 }
