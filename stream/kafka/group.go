@@ -53,7 +53,7 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, run func(context
 	}
 	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
 		ID: cfg.ID, Brokers: c.cfg.Brokers, Dialer: c.dialer, Topics: cfg.Topics,
-		GroupBalancers:        []kafkago.GroupBalancer{kafkago.RoundRobinGroupBalancer{}},
+		GroupBalancers:        []kafkago.GroupBalancer{balancer{}},
 		WatchPartitionChanges: cfg.WatchPartitions, PartitionWatchInterval: 5 * time.Second,
 		SessionTimeout: cfg.SessionTimeout, HeartbeatInterval: cfg.Heartbeat, RebalanceTimeout: cfg.RebalanceTimeout,
 		JoinGroupBackoff: time.Second, StartOffset: kafkago.FirstOffset, Timeout: 10 * time.Second,
