@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -182,4 +184,18 @@ func Await(t testing.TB, ctx context.Context, e *engine.Engine, timeout time.Dur
 		case <-tick.C:
 		}
 	}
+}
+
+// Number returns a positive number of the environment, or otherwise when it is not set: how often a soak test tears, kills, repeats.
+func Number(t testing.TB, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q: a positive number is needed", name, text)
+	}
+	return n
 }
