@@ -74,7 +74,7 @@ func (d *Decoder) blueskyRecord(v value) {
 		it.Note = d.name(kind)
 		it.Author = stream.Account{ID: did.id(), Name: d.name(v.at("identity", "handle"))}
 		it.PublishedAt, _ = moment(at)
-		d.add(&it, "")
+		d.add(&it, value{})
 	case fault.quoted():
 		d.errorResponse(v)
 	}

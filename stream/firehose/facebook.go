@@ -72,7 +72,7 @@ func (d *Decoder) facebookEntry(object, entry value) {
 			at, _ = moment(m)
 		}
 	}
-	if object != "" && !object.is("page") {
+	if object.there() && !object.is("page") {
 		d.note(stream.Other, d.name(object)) // user, permissions, instagram, whatsapp share the envelope
 		return
 	}
@@ -206,8 +206,8 @@ func (d *Decoder) facebookChange(v value, field, page string, entryTime stream.T
 			it.Kind = stream.Edit
 			it.EditedAt = max(entryTime, it.PublishedAt)
 			it.Note = verb.inner()
-		case verb == "", verb.is("add"):
-			if published.number() && !published.yes() || published == "false" || hidden.yes() && it.Kind == stream.Post {
+		case !verb.there(), verb.is("add"):
+			if published.number() && !published.yes() || published.raw == "false" || hidden.yes() && it.Kind == stream.Post {
 				it.Kind = stream.Other
 				it.Note = "unpublished"
 			}
@@ -312,7 +312,7 @@ func (d *Decoder) facebookNode(v value, parent *stream.Item) {
 			it.Likes = n
 		}
 	}
-	if it.Kind == stream.Post && (likeCount != "" || commentCount != "") {
+	if it.Kind == stream.Post && (likeCount.there() || commentCount.there()) {
 		it.Kind = stream.Comment // posts have neither member
 	}
 	it.Text = d.text(oneOf(message, story), MaxText)
@@ -334,7 +334,7 @@ func (d *Decoder) facebookNode(v value, parent *stream.Item) {
 	}
 	replies := comments.get("data")
 	holder := false // of its comments, and nothing else
-	if it.Text == "" && created == "" && it.Author.ID == "" {
+	if it.Text == "" && !created.there() && it.Author.ID == "" {
 		it.Kind = stream.Statistics
 		holder = replies.filled() && !it.Likes.Known() && !it.Shares.Known()
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tidwall/gjson"
 
 	"otklik/stream"
 )
@@ -136,7 +137,7 @@ func TestMoment(t *testing.T) {
 		{`"0000-00-00T00:00:00Z"`, "unknown"}, {`"Tue May 99 08:15:02 +0000 2024"`, "unknown"}, {`"Tue Foo 14 08:15:02 +0000 2024"`, "unknown"},
 		{`"14 May 2024 11:15:02 FOO"`, "unknown"}, {`"yesterday"`, "unknown"}, {`""`, "unknown"}, {`null`, "unknown"}, {`true`, "unknown"}, {`{}`, "unknown"}, {``, "unknown"},
 	} {
-		at, ok := moment(value(c.raw))
+		at, ok := moment(view(gjson.Parse(c.raw)))
 		if at.String() != c.want || ok != (c.want != "unknown") {
 			t.Errorf("moment(%s) = %s, %v, want %s", c.raw, at, ok, c.want)
 		}
@@ -185,6 +186,16 @@ func TestVKLinks(t *testing.T) {
 		}
 		if got != c.want || strings.Join(ids, " ") != c.mentions {
 			t.Errorf("vkLinks(%q) = %q with %v, want %q with %s", c.in, got, ids, c.want, c.mentions)
+		}
+	}
+}
+
+func TestFewEntities(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "нет": "нет", "&": "&", "a&b;": "a&b;", "&lt;b&gt; &amp; co": "<b> & co", "&amp;lt;": "&lt;", "&quot;&am": "&quot;&am", "&&amp;&": "&&&",
+	} {
+		if got := fewEntities(in); got != want {
+			t.Errorf("fewEntities(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

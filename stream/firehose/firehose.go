@@ -31,6 +31,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"otklik/stream"
@@ -165,9 +166,9 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 func glimpse(s string) string {
 	const width = 60
 	if len(s) > width {
-		return string(appendValid(nil, cut(s, width))) + "…"
+		return clean(cut(s, width)) + "…"
 	}
-	return string(appendValid(nil, s))
+	return clean(s)
 }
 
 // reject records that an element is broken.
@@ -191,7 +192,7 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 		}
 		if it.PublishedAt == 0 {
 			if stated.stated() {
-				d.reject("bad_time", "%s %s: the time %s is none that the platform uses", it.Kind, it.ID, glimpse(string(stated)))
+				d.reject("bad_time", "%s %s: the time %s is none that the platform uses", it.Kind, it.ID, glimpse(stated.raw))
 			} else {
 				d.reject("no_time", "%s %s says nowhere when it was published", it.Kind, it.ID)
 			}
@@ -215,7 +216,7 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 		it.Note = "unnamed"
 	}
 	if it.Note != "" { // often the name of a member of the record
-		it.Note = string(appendValid(nil, cut(it.Note, maxName)))
+		it.Note = strings.Clone(clean(cut(it.Note, maxName)))
 	}
 	d.items = append(d.items, *it)
 }
@@ -224,12 +225,12 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 func (d *Decoder) note(kind stream.Kind, what string) {
 	it := d.blank(kind)
 	it.Note = what
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 // errorResponse rejects the answer of an API that is an error instead of data.
 func (d *Decoder) errorResponse(detail value) {
-	d.reject("error_response", "the platform answered with an error instead of data: %s", glimpse(string(detail)))
+	d.reject("error_response", "the platform answered with an error instead of data: %s", glimpse(detail.raw))
 }
 
 // edited makes an item a later version when it was edited after it was published.

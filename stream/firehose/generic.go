@@ -101,7 +101,7 @@ func (d *Decoder) genericItem(v value) {
 		}
 	}
 	if known == 0 {
-		d.reject("unknown_shape", "no member of schemas/generic.schema.json in it: %s", glimpse(string(v)))
+		d.reject("unknown_shape", "no member of schemas/generic.schema.json in it: %s", glimpse(v.raw))
 		return
 	}
 	it.Kind = stream.Kind(d.name(kind))

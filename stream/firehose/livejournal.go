@@ -55,7 +55,7 @@ func (d *Decoder) feed(v value, language string) {
 		d.feed(inner, language)
 		return
 	case entry:
-		d.entry(v, "", language)
+		d.entry(v, value{}, language)
 		return
 	default:
 		return
@@ -73,7 +73,7 @@ func (d *Decoder) entry(v, authors value, language string) {
 	for key, m := range v.members {
 		switch key {
 		case "guid", "id":
-			if guid == "" || key == "guid" {
+			if !guid.there() || key == "guid" {
 				guid = m
 			}
 		case "link", "url":
@@ -166,7 +166,7 @@ func feedText(v value) value {
 			return m
 		}
 	}
-	return ""
+	return value{}
 }
 
 // feedAuthor reads an author: a string, {"name":…}, or a list of them, of which the first counts.

@@ -86,16 +86,33 @@ func dropNUL(s string) string {
 	return strings.ReplaceAll(s, "\x00", "")
 }
 
-// fewEntities resolves the three entities that Twitter and Reddit write in text that is otherwise plain. &amp; comes
-// last, so that "&amp;lt;" stays "&lt;".
+// fewEntities resolves the three entities that Twitter and Reddit write in text that is otherwise plain, each once:
+// "&amp;lt;" becomes "&lt;".
 func fewEntities(s string) string {
-	if strings.IndexByte(s, '&') < 0 {
+	at := strings.IndexByte(s, '&')
+	if at < 0 {
 		return s
 	}
-	return threeEntities.Replace(s)
+	var b strings.Builder
+	b.Grow(len(s))
+	for ; at >= 0; at = strings.IndexByte(s, '&') {
+		b.WriteString(s[:at])
+		s = s[at:]
+		char, width := byte('&'), 1
+		switch {
+		case strings.HasPrefix(s, "&lt;"):
+			char, width = '<', 4
+		case strings.HasPrefix(s, "&gt;"):
+			char, width = '>', 4
+		case strings.HasPrefix(s, "&amp;"):
+			width = 5
+		}
+		b.WriteByte(char)
+		s = s[width:]
+	}
+	b.WriteString(s)
+	return b.String()
 }
-
-var threeEntities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
 // vkLinks replaces VK's mark-up "[id1|Name]" and "[club1|Name]" by the name, and notes the accounts: communities (club,
 // public, event) have negative ids. A link into a conversation, "[id1:bp-2_3|Name]", names the account before the

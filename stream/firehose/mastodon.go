@@ -81,13 +81,13 @@ func (d *Decoder) mastodonEventStream(s string) {
 	}
 	flush()
 	if n == len(d.items)+len(d.faults) {
-		d.note(stream.Notice, orElse(string(appendValid(nil, alone)), "event stream"))
+		d.note(stream.Notice, orElse(clean(alone), "event stream"))
 	}
 }
 
 // mastodonData adds one server-sent event; event is "" when only its data line is known.
 func (d *Decoder) mastodonData(event, data string) {
-	event = string(appendValid(nil, cut(event, maxName)))
+	event = clean(cut(event, maxName))
 	data = strings.TrimSpace(data)
 	if data == "undefined" || event == "filters_changed" || strings.HasPrefix(event, "announcement") {
 		d.note(stream.Notice, orElse(event, "undefined"))
@@ -101,7 +101,7 @@ func (d *Decoder) mastodonData(event, data string) {
 	if v.number() && event == "" {
 		// The data of "delete" is a bare status id, that of "announcement.delete" a small number.
 		event = "announcement.delete"
-		if len(v) > 9 {
+		if len(v.raw) > 9 {
 			event = "delete"
 		}
 	}
@@ -114,7 +114,7 @@ func (d *Decoder) mastodonEvent(event string, payload value) {
 		it := d.blank(stream.Delete)
 		it.ID = payload.id()
 		it.Note = "delete"
-		d.add(&it, "")
+		d.add(&it, value{})
 		return
 	}
 	switch event {
@@ -125,7 +125,7 @@ func (d *Decoder) mastodonEvent(event string, payload value) {
 	}
 	if payload.quoted() {
 		// JSON in a string: it is resolved into memory of its own and checked like a record.
-		inner, fault := parse(string(appendText(nil, payload.inner(), MaxRecord)))
+		inner, fault := parse(clean(payload.inner()))
 		if fault != nil {
 			fault.Detail = "in the payload: " + fault.Detail
 			d.faults = append(d.faults, fault)
@@ -134,7 +134,7 @@ func (d *Decoder) mastodonEvent(event string, payload value) {
 		payload = inner
 	}
 	if !payload.object() {
-		d.reject("unknown_shape", "the payload of %s is no object: %s", orElse(event, "an event"), glimpse(string(payload)))
+		d.reject("unknown_shape", "the payload of %s is no object: %s", orElse(event, "an event"), glimpse(payload.raw))
 		return
 	}
 	d.mastodonObject(payload, event)
@@ -162,19 +162,19 @@ func (d *Decoder) mastodonObject(v value, event string) {
 	switch {
 	case last.object():
 		d.mastodonStatus(last, event)
-	case event == "conversation" || last != "":
+	case event == "conversation" || last.there():
 		d.note(stream.Notice, "conversation")
-	case kind.quoted() && content == "" && account.object():
+	case kind.quoted() && !content.there() && account.object():
 		d.mastodonNotification(v, d.name(kind), number, account, status)
-	case content != "" && account.object():
+	case content.there() && account.object():
 		d.mastodonStatus(v, event)
-	case content != "" && number == "":
+	case content.there() && !number.there():
 		d.note(stream.Other, "status edit") // a StatusEdit names no status
 	case event != "":
 		d.note(stream.Notice, event)
-	case content != "" && number != "":
+	case content.there() && number.there():
 		d.note(stream.Notice, "announcement")
-	case v.get("announcement_id") != "":
+	case v.get("announcement_id").there():
 		d.note(stream.Notice, "announcement.reaction")
 	}
 }
@@ -199,7 +199,7 @@ func (d *Decoder) mastodonNotification(v value, kind string, number, account, st
 		d.mastodonAccount(&it, account)
 		it.ParentID = status.get("id").id()
 		it.Note = kind
-		d.add(&it, "")
+		d.add(&it, value{})
 		return
 	case "follow":
 		it := d.blank(stream.Membership)
@@ -208,7 +208,7 @@ func (d *Decoder) mastodonNotification(v value, kind string, number, account, st
 		d.mastodonAccount(&it, account)
 		it.Joined = 1
 		it.Note = kind
-		d.add(&it, "")
+		d.add(&it, value{})
 		return
 	}
 	d.note(stream.Notice, "notification "+kind)

@@ -71,9 +71,6 @@ func moment(v value) (stream.Time, bool) {
 	if v.number() {
 		return epoch(s)
 	}
-	if strings.IndexByte(s, '\\') >= 0 {
-		s = string(appendText(nil, s, 64))
-	}
 	s = strings.TrimSpace(s)
 	if t, ok := twitterTime(s); ok {
 		return t, true

@@ -20,13 +20,13 @@ func parse(s string) (value, *Malformed) {
 	// gjson.Valid recurses, so the depth comes first. What has few brackets cannot be deep, and counting them is nearly free.
 	if strings.Count(s, "{")+strings.Count(s, "[") > maxDepth {
 		if at := deeper(s, maxDepth); at >= 0 {
-			return "", &Malformed{Reason: "too_deep", Detail: fmt.Sprintf("nested deeper than %d levels at byte %d", maxDepth, at)}
+			return value{}, &Malformed{Reason: "too_deep", Detail: fmt.Sprintf("nested deeper than %d levels at byte %d", maxDepth, at)}
 		}
 	}
 	if !gjson.Valid(s) {
-		return "", diagnose(s)
+		return value{}, diagnose(s)
 	}
-	return value(strings.Trim(s, whitespace)), nil
+	return view(gjson.Parse(strings.Trim(s, whitespace))), nil
 }
 
 // deeper returns where s is nested deeper than that many levels, or -1.

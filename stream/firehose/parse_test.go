@@ -38,23 +38,24 @@ func FuzzParse(f *testing.F) {
 // compare checks what the readers of v give against encoding/json.
 func compare(t *testing.T, v value) {
 	t.Helper()
+	var d Decoder
 	switch {
 	case v.quoted():
 		var want string
-		if err := json.Unmarshal([]byte(v), &want); err != nil {
+		if err := json.Unmarshal([]byte(v.raw), &want); err != nil {
 			t.Fatal(err)
 		}
 		want = strings.ReplaceAll(want, "\x00", "")
-		got := string(appendText(nil, v.inner(), len(v)*3))
+		got := d.text(v, 3*len(v.raw))
 		if got != want {
-			t.Fatalf("string %q read as %q, encoding/json says %q", v, got, want)
+			t.Fatalf("string %q read as %q, encoding/json says %q", v.raw, got, want)
 		}
-		if short := string(appendText(nil, v.inner(), 5)); len(short) > 5 || !strings.HasPrefix(want, short) || !utf8.ValidString(short) || len(want) > 5 && len(short) < 2 {
+		if short := d.text(v, 5); len(short) > 5 || !strings.HasPrefix(want, short) || !utf8.ValidString(short) || len(want) > 5 && len(short) < 2 {
 			t.Fatalf("string %q cut to %q", want, short)
 		}
 	case v.object():
 		var want map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(v), &want); err != nil {
+		if err := json.Unmarshal([]byte(v.raw), &want); err != nil {
 			t.Fatal(err)
 		}
 		got := map[string]value{}
@@ -66,25 +67,25 @@ func compare(t *testing.T, v value) {
 			if strings.Contains(key, "\x00") || len(key) > maxName {
 				continue // cleaned keys may coincide
 			}
-			if g, ok := got[key]; utf8.ValidString(key) && !strings.Contains(key, "\ufffd") && (!ok || string(g) != string(m)) {
-				t.Fatalf("member %q of %q read as %q, want %q", key, v, g, m)
+			if g, ok := got[key]; utf8.ValidString(key) && !strings.Contains(key, "\ufffd") && (!ok || g.raw != string(m)) {
+				t.Fatalf("member %q of %q read as %q, want %q", key, v.raw, g.raw, m)
 			}
 		}
 	case v.array():
 		var want []json.RawMessage
-		if err := json.Unmarshal([]byte(v), &want); err != nil {
+		if err := json.Unmarshal([]byte(v.raw), &want); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
 		for m := range v.elements {
-			if string(m) != string(want[n]) {
-				t.Fatalf("element %d of %q read as %q, want %q", n, v, m, want[n])
+			if m.raw != string(want[n]) {
+				t.Fatalf("element %d of %q read as %q, want %q", n, v.raw, m.raw, want[n])
 			}
 			compare(t, m)
 			n++
 		}
 		if n != len(want) {
-			t.Fatalf("%d elements of %q, want %d", n, v, len(want))
+			t.Fatalf("%d elements of %q, want %d", n, v.raw, len(want))
 		}
 	}
 }

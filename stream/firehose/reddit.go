@@ -63,7 +63,7 @@ func (d *Decoder) redditThing(v value, parent *stream.Item) {
 		d.subreddit(data)
 	case data.object() && kind.is("t4"):
 		d.redditMessage(data)
-	case data.object() && (kind == "" || kind.is("Listing")):
+	case data.object() && (!kind.there() || kind.is("Listing")):
 		d.redditThing(data, parent)
 	case data.object():
 		d.note(stream.Other, d.name(kind))
@@ -71,9 +71,9 @@ func (d *Decoder) redditThing(v value, parent *stream.Item) {
 		d.redditThing(children, parent)
 	case json.object():
 		d.redditThing(json, parent)
-	case body != "" || link != "" || strings.HasPrefix(name.inner(), "t1_"):
+	case body.there() || link.there() || strings.HasPrefix(name.inner(), "t1_"):
 		d.redditItem(v, "t1", parent)
-	case title != "" || selftext != "" || strings.HasPrefix(name.inner(), "t3_"):
+	case title.there() || selftext.there() || strings.HasPrefix(name.inner(), "t3_"):
 		d.redditItem(v, "t3", parent)
 	case fault.filled() || message.quoted():
 		d.errorResponse(v)
@@ -237,7 +237,7 @@ func (d *Decoder) subreddit(v value) {
 		}
 	}
 	it.Wall.ID = it.ID
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 func (d *Decoder) redditMessage(v value) {
@@ -246,5 +246,5 @@ func (d *Decoder) redditMessage(v value) {
 	it.PublishedAt, _ = moment(v.get("created_utc"))
 	it.Author = stream.Account{ID: v.get("author_fullname").id(), Name: d.name(v.get("author"))}
 	it.Text = fewEntities(d.text(v.get("body"), MaxText))
-	d.add(&it, "")
+	d.add(&it, value{})
 }

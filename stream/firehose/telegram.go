@@ -37,7 +37,7 @@ func (d *Decoder) telegramUpdate(v value) {
 		case "message_id":
 			bare = true
 		default:
-			if kind == "" && m.object() {
+			if !kind.there() && m.object() {
 				what, kind = key, m
 			}
 		}
@@ -51,13 +51,13 @@ func (d *Decoder) telegramUpdate(v value) {
 		if n == len(d.items)+len(d.faults) {
 			d.note(stream.Notice, "no updates")
 		}
-	case ok == "false":
+	case ok.raw == "false":
 		d.errorResponse(v)
-	case bare && update == "":
+	case bare && !update.there():
 		d.telegramMessage(v, "message")
-	case update != "" && kind == "":
+	case update.there() && !kind.there():
 		d.note(stream.Other, "update")
-	case update != "" || telegramKinds[what]:
+	case update.there() || telegramKinds[what]:
 		d.telegramKind(what, kind, update)
 	case result.object():
 		d.telegramUpdate(result)
@@ -181,7 +181,7 @@ func (d *Decoder) telegramMessage(v value, what string) {
 			"contact", "live_photo", "checklist":
 			media = true
 		case "new_chat_members", "new_chat_member", "new_chat_participant":
-			if joined == "" || key == "new_chat_members" {
+			if !joined.there() || key == "new_chat_members" {
 				joined = m
 			}
 		case "left_chat_member", "left_chat_participant":
@@ -218,7 +218,7 @@ func (d *Decoder) telegramMessage(v value, what string) {
 	it := d.blank(stream.Post)
 	it.ID = c.item(number)
 	it.PublishedAt, _ = moment(date)
-	if text == "" && !media {
+	if !text.there() && !media {
 		it.Kind = stream.Notice
 		it.Note = orElse(service, "service message")
 	}
@@ -237,7 +237,7 @@ func (d *Decoder) telegramMessage(v value, what string) {
 	raw := d.text(text, MaxText)
 	d.telegramEntities(&it, raw, entities)
 	it.Text = raw
-	if text == "" {
+	if !text.there() {
 		it.Text = d.text(poll.get("question"), MaxText)
 	}
 
@@ -470,7 +470,7 @@ func (d *Decoder) telegramReactionCount(v value) {
 		total += r.get("total_count").count().Value()
 	}
 	it.Likes = stream.CountOf(total)
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 // telegramMember adds a join or a leave that follows from a change of a member's status.

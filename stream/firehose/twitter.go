@@ -134,9 +134,9 @@ func (d *Decoder) tweet(v value) {
 	switch {
 	case t.data.stated():
 		d.tweetsV2(&t)
-	case t.body != "" || t.actor.object() || t.postedTime != "":
+	case t.body.there() || t.actor.object() || t.postedTime.there():
 		d.activity(v)
-	case t.action.quoted() && (t.id != "" || t.idStr != ""):
+	case t.action.quoted() && (t.id.there() || t.idStr.there()):
 		d.compliance(&t)
 	case t.statuses.array():
 		n := len(d.items) + len(d.faults)
@@ -146,19 +146,19 @@ func (d *Decoder) tweet(v value) {
 		if n == len(d.items)+len(d.faults) {
 			d.note(stream.Other, "no statuses")
 		}
-	case t.status.object() && t.forUser != "":
+	case t.status.object() && t.forUser.there():
 		d.tweet(t.status) // a site stream wraps every message
 	case t.event.quoted():
 		d.twitterEvent(v, &t)
-	case t.noticeName != "" && t.text == "" && t.fullText == "":
+	case t.noticeName != "" && !t.text.there() && !t.fullText.there():
 		d.twitterNotice(&t)
 	case t.errors.filled(), t.detail.quoted():
 		d.errorResponse(v)
-	case t.author != "" || t.history != "" || t.referenced != "":
+	case t.author.there() || t.history.there() || t.referenced.there():
 		d.tweetV2(&t)
-	case t.id != "" || t.idStr != "" || t.text != "" || t.fullText != "":
+	case t.id.there() || t.idStr.there() || t.text.there() || t.fullText.there():
 		d.tweetV1(&t)
-	case t.includes != "":
+	case t.includes.there():
 		d.note(stream.Other, "includes only")
 	}
 }
@@ -228,7 +228,7 @@ func (d *Decoder) v1Account(v value) stream.Account {
 		case "screen_name":
 			name = m
 		}
-		if str != "" && name != "" {
+		if str.there() && name.there() {
 			break // what follows is longer than what has been read
 		}
 	}
@@ -251,7 +251,7 @@ func (d *Decoder) tweetUser(it *stream.Item, v value) {
 		case "followers_count":
 			it.Followers = m.count()
 		}
-		if str != "" && it.Author.Name != "" && it.AuthorName != "" && it.Followers.Known() {
+		if str.there() && it.Author.Name != "" && it.AuthorName != "" && it.Followers.Known() {
 			break // what follows is longer than what has been read: links, colours, images
 		}
 	}
@@ -309,7 +309,7 @@ func (d *Decoder) twitterNotice(t *tweet) {
 		d.tweetDelete(t.notice, t.timestampMS)
 	case "tweet_delete_events":
 		for element := range t.notice.elements {
-			d.tweetDelete(element, "")
+			d.tweetDelete(element, value{})
 		}
 	case "direct_message":
 		d.directMessage(t.notice)
@@ -323,7 +323,7 @@ func (d *Decoder) twitterNotice(t *tweet) {
 			d.tweetUser(&it, element.get("user"))
 			it.PublishedAt, _ = moment(oneOf(element.get("timestamp_ms"), element.get("created_at")))
 			it.Note = "favorite"
-			d.add(&it, "")
+			d.add(&it, value{})
 		}
 	default:
 		d.note(stream.Notice, t.noticeName)
@@ -344,7 +344,7 @@ func (d *Decoder) tweetDelete(v, at value) {
 	}
 	it.PublishedAt, _ = moment(at)
 	it.Note = "delete"
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 func (d *Decoder) directMessage(v value) {
@@ -388,5 +388,5 @@ func (d *Decoder) twitterEvent(v value, t *tweet) {
 	if it.Kind != stream.Other {
 		it.ID = strings.Join([]string{what, it.Author.ID, target.ID, it.ParentID, it.PublishedAt.String()}, ":")
 	}
-	d.add(&it, "")
+	d.add(&it, value{})
 }

@@ -20,7 +20,7 @@ func (d *Decoder) activity(v value) {
 		if object := a.object.get("id"); object.stated() {
 			it.ID = lastSegment(object, ':')
 		}
-		d.add(&it, "")
+		d.add(&it, value{})
 		return
 	}
 	for key, m := range a.actor.members {

@@ -66,12 +66,12 @@ func (d *Decoder) tweetsV2(envelope *tweet) {
 func (d *Decoder) anyV2(t *tweet) {
 	switch {
 	case t.noticeName == "delete":
-		d.tweetDelete(t.notice, "")
-	case t.noticeName != "" && t.id == "":
+		d.tweetDelete(t.notice, value{})
+	case t.noticeName != "" && !t.id.there():
 		d.note(stream.Notice, t.noticeName)
 	case t.action.quoted():
 		d.compliance(t)
-	case t.id == "" && t.text == "":
+	case !t.id.there() && !t.text.there():
 		d.note(stream.Other, "v2 object")
 	default:
 		d.tweetV2(t)
@@ -124,7 +124,7 @@ func (d *Decoder) tweetV2(t *tweet) {
 			if v, ok := d.includes.tweets[refID.inner()]; ok {
 				original.read(v)
 				source = &original
-				it.RepostAuthor = d.accountV2(original.author, "")
+				it.RepostAuthor = d.accountV2(original.author, value{})
 			}
 		}
 	}
@@ -136,7 +136,7 @@ func (d *Decoder) tweetV2(t *tweet) {
 		}
 		addressed = it.RepostAuthor
 	} else {
-		it.ParentAuthor = d.accountV2(t.replyUser, "")
+		it.ParentAuthor = d.accountV2(t.replyUser, value{})
 		addressed = it.ParentAuthor
 	}
 	text, entities := source.text, source.entities
@@ -202,5 +202,5 @@ func (d *Decoder) compliance(t *tweet) {
 	it.ID = id(t.idStr, t.id)
 	it.PublishedAt, _ = moment(t.redactedAt) // created_at is the tweet's
 	it.Note = "delete"
-	d.add(&it, "")
+	d.add(&it, value{})
 }

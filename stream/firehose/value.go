@@ -4,7 +4,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
@@ -26,23 +25,29 @@ const (
 	maxMentions = 256
 )
 
-// value is the JSON text of one value, gjson's Raw: a view on the record, of which nothing is decoded before it is asked for.
-// gjson reads the structure; strings are read here, because gjson leaves NUL and invalid UTF-8 in them, and so are
-// numbers, because gjson's are floats and ids are not. The empty value stands for an absent one. Every method tolerates a value of another type, because platforms
-// change types (numbers as strings, "" for an object).
-type value string
+// value is one JSON value as gjson reads it. Its strings are views on the record where gjson had nothing to unescape. The zero
+// value stands for an absent one. Every method tolerates a value of another type, because platforms change types (numbers
+// as strings, "" for an object). Numbers are read from their text, because gjson's are floats and ids are not; and texts are
+// cleaned when they are read (text), because gjson leaves NUL and invalid UTF-8 in them.
+type value struct {
+	raw string // the JSON text
+	str string // of a string, what it says
+}
+
+// view returns the value of a result.
+func view(r gjson.Result) value { return value{raw: r.Raw, str: r.Str} }
 
 // members calls yield for every member of an object, in order; of anything else there are none.
 func (v value) members(yield func(key string, member value) bool) {
 	if v.object() {
-		gjson.Parse(string(v)).ForEach(func(key, member gjson.Result) bool { return yield(key.Str, value(member.Raw)) })
+		gjson.Parse(v.raw).ForEach(func(key, member gjson.Result) bool { return yield(key.Str, view(member)) })
 	}
 }
 
 // elements calls yield for every element of an array, in order; of anything else there are none.
 func (v value) elements(yield func(element value) bool) {
 	if v.array() {
-		gjson.Parse(string(v)).ForEach(func(_, element gjson.Result) bool { return yield(value(element.Raw)) })
+		gjson.Parse(v.raw).ForEach(func(_, element gjson.Result) bool { return yield(view(element)) })
 	}
 }
 
@@ -53,7 +58,7 @@ func (v value) get(name string) value {
 			return member
 		}
 	}
-	return ""
+	return value{}
 }
 
 // at follows a path of names.
@@ -69,24 +74,29 @@ func (v value) first() value {
 	for element := range v.elements {
 		return element
 	}
-	return ""
+	return value{}
 }
 
-func (v value) object() bool { return v != "" && v[0] == '{' }
-func (v value) array() bool  { return v != "" && v[0] == '[' }
-func (v value) quoted() bool { return v != "" && v[0] == '"' }
-func (v value) number() bool { return v != "" && (v[0] == '-' || '0' <= v[0] && v[0] <= '9') }
+func (v value) object() bool { return v.raw != "" && v.raw[0] == '{' }
+func (v value) array() bool  { return v.raw != "" && v.raw[0] == '[' }
+func (v value) quoted() bool { return v.raw != "" && v.raw[0] == '"' }
+func (v value) number() bool {
+	return v.raw != "" && (v.raw[0] == '-' || '0' <= v.raw[0] && v.raw[0] <= '9')
+}
+
+// there reports whether the value is there, be it null.
+func (v value) there() bool { return v.raw != "" }
 
 // stated reports whether the value is there and not null.
-func (v value) stated() bool { return v != "" && v[0] != 'n' }
+func (v value) stated() bool { return v.raw != "" && v.raw[0] != 'n' }
 
 // filled reports whether the value is there and neither null, false, "", {} nor [].
 func (v value) filled() bool {
 	switch {
-	case v == "", v[0] == 'n', v[0] == 'f', v == `""`:
+	case v.raw == "", v.raw[0] == 'n', v.raw[0] == 'f', v.raw == `""`:
 		return false
-	case v[0] == '{' || v[0] == '[':
-		return strings.Trim(string(v[1:len(v)-1]), whitespace) != ""
+	case v.raw[0] == '{' || v.raw[0] == '[':
+		return strings.Trim(v.raw[1:len(v.raw)-1], whitespace) != ""
 	}
 	return true
 }
@@ -94,7 +104,7 @@ func (v value) filled() bool {
 // yes reports whether the value is true, a number other than 0, or one of them as a string.
 func (v value) yes() bool {
 	switch {
-	case v == "true", v == `"true"`, v == `"1"`:
+	case v.raw == "true", v.raw == `"true"`, v.raw == `"1"`:
 		return true
 	case v.number():
 		n, ok := v.integer()
@@ -103,21 +113,16 @@ func (v value) yes() bool {
 	return false
 }
 
-// inner returns what stands between the quotes of a string, still escaped; of a number, its text.
+// inner returns what a string says, not cleaned, or the text of a number.
 func (v value) inner() string {
-	switch {
-	case v.quoted():
-		return string(v[1 : len(v)-1])
-	case v.number():
-		return string(v)
+	if v.number() {
+		return v.raw
 	}
-	return ""
+	return v.str
 }
 
-// is reports whether the value is that string, written without escapes.
-func (v value) is(s string) bool {
-	return v.quoted() && string(v[1:len(v)-1]) == s
-}
+// is reports whether the value is that string.
+func (v value) is(s string) bool { return v.quoted() && v.str == s }
 
 // integer reads an integer, also from a string and from a float with a whole value.
 func (v value) integer() (int64, bool) {
@@ -146,9 +151,6 @@ func (v value) count() stream.Count {
 // nothing but spaces, is none.
 func (v value) id() string {
 	s := v.inner()
-	if s == "" || len(s) > 6*maxID {
-		return ""
-	}
 	if v.number() {
 		if whole, ok := strings.CutSuffix(s, ".0"); ok && len(whole) <= 15 {
 			s = whole // a small integer that somebody's spreadsheet wrote as a float
@@ -158,15 +160,10 @@ func (v value) id() string {
 		}
 		return strings.Clone(s)
 	}
-	if strings.IndexByte(s, '\\') < 0 && utf8.ValidString(s) {
-		s = strings.Clone(strings.TrimSpace(s))
-	} else {
-		s = strings.TrimSpace(string(appendText(nil, s, 6*maxID)))
-	}
-	if len(s) > maxID {
+	if s = strings.TrimSpace(clean(s)); len(s) > maxID {
 		return ""
 	}
-	return s
+	return strings.Clone(s)
 }
 
 // id returns the first of several values that holds an id.
@@ -184,25 +181,33 @@ func id(candidates ...value) string {
 // oneOf returns the first value that is stated and not an empty string, or the empty value.
 func oneOf(candidates ...value) value {
 	for _, v := range candidates {
-		if v.stated() && v != `""` {
+		if v.stated() && v.raw != `""` {
 			return v
 		}
 	}
-	return ""
+	return value{}
 }
 
-// text reads a string of at most limit bytes: escapes resolved, invalid UTF-8 and lone surrogates replaced by U+FFFD,
+// text reads a string, or the text of a number, of at most limit bytes: invalid UTF-8 and lone surrogates replaced by U+FFFD,
 // NUL removed, cut at a rune boundary. The result does not alias the record.
 func (d *Decoder) text(v value, limit int) string {
 	s := v.inner()
-	if s == "" {
-		return ""
+	switch {
+	case len(s) > limit || unclean(s):
+		d.buf = d.buf[:0]
+		for _, r := range s {
+			if len(d.buf)+utf8.RuneLen(r) > limit {
+				break
+			}
+			if r != 0 {
+				d.buf = utf8.AppendRune(d.buf, r)
+			}
+		}
+		return string(d.buf)
+	case len(s)+len(`""`) < len(v.raw):
+		return s // gjson has unescaped it into memory of its own
 	}
-	if len(s) <= limit && strings.IndexByte(s, '\\') < 0 && utf8.ValidString(s) {
-		return strings.Clone(s)
-	}
-	d.buf = appendText(d.buf[:0], s, limit)
-	return string(d.buf)
+	return strings.Clone(s)
 }
 
 // name reads a handle, a display name or a note.
@@ -211,103 +216,21 @@ func (d *Decoder) name(v value) string { return d.text(v, maxName) }
 // handle reads a user name without its "@".
 func (d *Decoder) handle(v value) string { return strings.TrimPrefix(d.name(v), "@") }
 
-// appendText appends the string whose escaped form is s to dst, at most limit bytes of it.
-func appendText(dst []byte, s string, limit int) []byte {
-	start := len(dst)
-	for len(s) > 0 && len(dst)-start <= limit {
-		if s[0] != '\\' {
-			run := strings.IndexByte(s, '\\')
-			if run < 0 {
-				run = len(s)
-			}
-			room := min(run, limit+utf8.UTFMax-(len(dst)-start))
-			dst = appendValid(dst, s[:room])
-			s = s[run:]
-			continue
-		}
-		c := s[1]
-		s = s[2:]
-		switch c {
-		case 'b':
-			dst = append(dst, '\b')
-		case 'f':
-			dst = append(dst, '\f')
-		case 'n':
-			dst = append(dst, '\n')
-		case 'r':
-			dst = append(dst, '\r')
-		case 't':
-			dst = append(dst, '\t')
-		case 'u':
-			r, _ := hex4(s)
-			s = s[4:]
-			if utf16.IsSurrogate(r) {
-				r, s = surrogate(r, s)
-			}
-			if r != 0 { // ClickHouse and C strings would end at a NUL
-				dst = utf8.AppendRune(dst, r)
-			}
-		default: // " \ /
-			dst = append(dst, c)
-		}
-	}
-	if len(dst)-start > limit {
-		end := start + limit
-		for end > start && !utf8.RuneStart(dst[end]) {
-			end--
-		}
-		dst = dst[:end]
-	}
-	return dst
-}
+// unclean reports whether s holds what no text of an item may: invalid UTF-8, or a NUL, where ClickHouse and C strings would end.
+func unclean(s string) bool { return !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 }
 
-// hexDigit gives the value of a hexadecimal digit, and 0xff for any other byte.
-var hexDigit = func() (t [256]uint8) {
-	for c := range t {
-		t[c] = 0xff
+// clean returns s with every invalid byte replaced by U+FFFD and every NUL removed.
+func clean(s string) string {
+	if !unclean(s) {
+		return s
 	}
-	for i := range 10 {
-		t['0'+i] = uint8(i)
-	}
-	for i := range 6 {
-		t['a'+i], t['A'+i] = uint8(10+i), uint8(10+i)
-	}
-	return t
-}()
-
-// hex4 reads the four hexadecimal digits at the beginning of s.
-func hex4(s string) (rune, bool) {
-	if len(s) < 4 {
-		return 0, false
-	}
-	a, b, c, d := hexDigit[s[0]], hexDigit[s[1]], hexDigit[s[2]], hexDigit[s[3]]
-	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d), a|b|c|d < 16
-}
-
-// surrogate completes the surrogate r with the escape that s begins with; without a partner it becomes U+FFFD and s
-// stays as it is.
-func surrogate(r rune, s string) (rune, string) {
-	if len(s) >= 6 && s[0] == '\\' && s[1] == 'u' {
-		if low, ok := hex4(s[2:]); ok {
-			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
-				return pair, s[6:]
-			}
-		}
-	}
-	return utf8.RuneError, s
-}
-
-// appendValid appends s with every invalid byte replaced by U+FFFD and every NUL removed.
-func appendValid(dst []byte, s string) []byte {
-	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
-		return append(dst, s...)
-	}
+	var b strings.Builder
 	for _, r := range s {
 		if r != 0 {
-			dst = utf8.AppendRune(dst, r)
+			b.WriteRune(r)
 		}
 	}
-	return dst
+	return b.String()
 }
 
 // cut shortens s to at most limit bytes at a rune boundary.

@@ -33,7 +33,7 @@ func (o *vkObject) read(v value) {
 		case "from_id":
 			o.from = m
 		case "owner_id", "to_id":
-			if o.owner == "" || key == "owner_id" {
+			if !o.owner.there() || key == "owner_id" {
 				o.owner = m
 			}
 		case "date":
@@ -163,7 +163,7 @@ func (d *Decoder) vkRecord(v value) {
 		}
 	case e.failed.stated():
 		d.note(stream.Notice, "failed "+e.failed.id())
-	case e.kind.quoted() && (e.object.object() || e.group != "" && !e.items.array()):
+	case e.kind.quoted() && (e.object.object() || e.group.there() && !e.items.array()):
 		d.vkCallback(&e)
 	case e.response.object():
 		d.vkRecord(e.response)
@@ -286,11 +286,11 @@ func orElse(s, other string) string {
 func (d *Decoder) vkNode(v value, what, owner string) {
 	var o vkObject
 	o.read(v)
-	if o.id == "" && o.date == "" && o.text == "" {
+	if !o.id.there() && !o.date.there() && !o.text.there() {
 		return
 	}
-	if o.postType.quoted() && !o.postType.is("reply") || o.copies != "" ||
-		!o.postID.stated() && !o.parents.stated() && !o.replyComment.stated() && o.thread == "" && !strings.Contains(what, "reply") && !strings.Contains(what, "comment") && !strings.HasPrefix(what, "board_post") {
+	if o.postType.quoted() && !o.postType.is("reply") || o.copies.there() ||
+		!o.postID.stated() && !o.parents.stated() && !o.replyComment.stated() && !o.thread.there() && !strings.Contains(what, "reply") && !strings.Contains(what, "comment") && !strings.HasPrefix(what, "board_post") {
 		d.vkPost(&o, what, owner)
 		return
 	}

@@ -55,7 +55,7 @@ func (d *Decoder) vkDelete(v value, what, community string) {
 	if place.root != "" {
 		it.Thread = "vk:" + place.root
 	}
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 // vkMessage adds a private message: object.message since version 5.103, before it the object itself (and before 5.80
@@ -132,7 +132,7 @@ func (d *Decoder) vkMembership(e *vkEnvelope, what, community string) {
 		}
 	}
 	it.ID = d.vkEventID(e, what, community, user)
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 // vkLike adds a like or its withdrawal, which have no time of their own either.
@@ -180,7 +180,7 @@ func (d *Decoder) vkLike(e *vkEnvelope, what, community string) {
 	}
 	it.Wall.ID = community
 	it.ID = d.vkEventID(e, what, community, it.Author.ID+":"+it.ParentID)
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 // vkEventID names an event that has no object of its own: by the id that VK gives it since 2020, which stays the same

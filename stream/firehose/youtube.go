@@ -79,7 +79,7 @@ func (d *Decoder) youtubeResource(v value) {
 		d.note(stream.Other, kind)
 	case r.snippet.get("topLevelComment").object():
 		d.commentThread(&r)
-	case r.snippet.get("textDisplay") != "" || r.snippet.get("textOriginal") != "":
+	case r.snippet.get("textDisplay").there() || r.snippet.get("textOriginal").there():
 		d.youtubeComment(&r, "", "")
 	}
 }
@@ -221,7 +221,7 @@ func (d *Decoder) channel(r *resource) {
 	it.Community = true
 	it.URL = "https://www.youtube.com/channel/" + it.ID
 	d.youtubeCounts(&it, r.statistics)
-	d.add(&it, "")
+	d.add(&it, value{})
 }
 
 // youtubeCounts reads the counters of a video or channel; the API writes them as strings.
