@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"otklik/cmd/otklik/internal/config"
 	"otklik/stream/simulate"
 )
 
@@ -26,4 +27,11 @@ func (s *Stack) Expect(t testing.TB, ctx context.Context, truth *simulate.Truth)
 	t.Helper()
 	s.Settle(t, ctx)
 	Compare(t, ctx, s.ClickHouse, truth)
+}
+
+// Another returns a stack on the same brokers and the same database with connections of its own, as another process has.
+func (s *Stack) Another(t testing.TB) *Stack {
+	t.Helper()
+	cfg := *s.Config
+	return NewOn(t, cfg.Kafka.Brokers, &cfg, func(own *config.Config) { *own = *s.Config })
 }
