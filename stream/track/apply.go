@@ -2,10 +2,12 @@ package track
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/kafka"
 	"otklik/stream/window"
 	"otklik/stream/wire"
 )
@@ -50,6 +52,11 @@ func (c *change) apply(panes *window.Store) error {
 	}
 	return nil
 }
+
+// errOvertaken says that a former owner of the partition has flushed after this one had restored: a stored version is ahead of
+// memory, and the one before it, which the panes in memory hold, is gone. A new generation restores what is there by now, and
+// that holds (see Restore).
+var errOvertaken = kafka.ErrRejoin
 
 // parse decodes the batch; what cannot be decoded is a dead letter.
 func (p *Processor) parse(records []stream.Record) {
@@ -116,6 +123,10 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 			continue // of a torn flush: the replay makes it again
 		}
 		key := p.identities.key(row.Item.Platform, row.Item.Identity(), row.Brand)
+		if known, ok := p.identities.seen[key]; ok && row.Position > known.position {
+			return fmt.Errorf("mention %s of %s was followed to position %s by another owner of %s, here to %s: %w",
+				row.Item.Identity(), row.Brand, row.Position, p.partition, known.position, errOvertaken)
+		}
 		p.stored[key] = row
 		if _, ok := p.identities.seen[key]; !ok {
 			p.identities.put(key, identity{position: row.Position, published: row.Item.PublishedAt, version: row.Item.EditedAt}, row.Versions)

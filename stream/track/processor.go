@@ -123,11 +123,6 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	rows, err := p.cfg.Store.LedgerRows(ctx, stream.StageTrack, p.partition)
-	if err != nil {
-		return 0, err
-	}
-	p.ledger.Restore(rows)
 	next := task.Start(progress, ok, p.cfg.Epoch)
 	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
 	p.flushed = p.position
@@ -138,13 +133,8 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	p.watermark.Restore(progress.Watermark, task.Marks(progress.Sources), now)
 	watermark := p.watermark.Watermark()
 
-	// Panes beyond the restart point come along with their position: they skip what they cover.
-	panes, err := p.cfg.Store.OpenPanes(ctx, p.partition.Number, watermark)
-	if err != nil {
-		return 0, err
-	}
-	p.panes.Restore(panes)
-	p.panes.Advance(watermark, p.position)
+	// A former owner may still be flushing, so what remembers is read before what counts, against the order of a flush: a version
+	// that is found here has been counted in every row that is read after it.
 	p.identities.oldest = p.horizon(watermark, p.cfg.IdentityHorizon).Truncate(stream.Hour)
 	err = p.cfg.Store.EachIdentity(ctx, p.partition.Number, p.identities.oldest, p.position, func(id *stream.Identity) error {
 		p.identities.put(p.identities.key(id.Platform, id.ItemID, id.Brand),
@@ -165,7 +155,24 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	for key, turns := range threads {
 		p.book.Restore(key, turns)
 	}
-	return next, nil
+	return next, p.restoreCounts(ctx, watermark)
+}
+
+// restoreCounts loads the books and the open panes. Rows beyond the restart point come along with their position: they skip
+// what they cover.
+func (p *Processor) restoreCounts(ctx context.Context, watermark stream.Time) error {
+	rows, err := p.cfg.Store.LedgerRows(ctx, stream.StageTrack, p.partition)
+	if err != nil {
+		return err
+	}
+	p.ledger.Restore(rows)
+	panes, err := p.cfg.Store.OpenPanes(ctx, p.partition.Number, watermark)
+	if err != nil {
+		return err
+	}
+	p.panes.Restore(panes)
+	p.panes.Advance(watermark, p.position)
+	return nil
 }
 
 // horizon returns the event time before which memory forgets, 0 while the watermark is unknown.

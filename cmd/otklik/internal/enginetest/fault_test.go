@@ -188,6 +188,7 @@ type faults struct {
 	catalog *brand.Matcher
 	care    *care.Evaluator
 	metrics *ops.Metrics
+	store   track.Store // nil: ClickHouse
 
 	crashes, revived, stale int
 }
@@ -259,9 +260,13 @@ func (f *faults) processor(j job, o *owner) (task.Processor, error) {
 			Matcher: f.catalog, Classifier: f.Classifier, MaxFuture: f.Config.Limits.MaxFuture, Sink: sink, Books: f.ClickHouse, Dead: memdead{},
 		}, f.raw[j.partition], j.partition, newMemout(f.log, topics.Mentions, topics.Partitions.Mentions, f.rng, divide), observer)
 	case stream.StageTrack:
+		var store track.Store = f.ClickHouse
+		if f.store != nil {
+			store = f.store
+		}
 		return track.New(track.Config{
 			Window: window.Config(f.Config.Window), Care: f.care, IdentityHorizon: f.Config.Limits.IdentityHorizon,
-			QuietGap: f.Config.Care.QuietGap, ThreadHorizon: f.Config.Limits.ThreadHorizon, Store: f.ClickHouse, Sink: sink, Dead: memdead{},
+			QuietGap: f.Config.Care.QuietGap, ThreadHorizon: f.Config.Limits.ThreadHorizon, Store: store, Sink: sink, Dead: memdead{},
 		}, j.partition, newMemout(f.log, topics.Panes, topics.Partitions.Panes, f.rng, divide), observer), nil
 	default:
 		return roll.New(roll.Config{Window: window.Config(f.Config.Window), Store: f.ClickHouse, Sink: sink, Dead: memdead{}}, j.partition, observer), nil

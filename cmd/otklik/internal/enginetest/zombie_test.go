@@ -1,0 +1,130 @@
+package enginetest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"otklik/cmd/otklik/internal/enginetest"
+	"otklik/stream"
+	"otklik/stream/care"
+	"otklik/stream/task"
+	"otklik/stream/track"
+	"otklik/stream/window"
+	"otklik/stream/wire"
+)
+
+// hooked calls before ahead of the n-th call of the store.
+type hooked struct {
+	track.Store
+
+	calls, n int
+	before   func()
+}
+
+func (h *hooked) call() {
+	if h.calls++; h.calls == h.n {
+		h.before()
+	}
+}
+
+func (h *hooked) Progress(ctx context.Context, stage stream.Stage, p stream.Partition) (stream.Progress, bool, error) {
+	h.call()
+	return h.Store.Progress(ctx, stage, p)
+}
+
+func (h *hooked) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Partition) ([]stream.LedgerRow, error) {
+	h.call()
+	return h.Store.LedgerRows(ctx, stage, p)
+}
+
+func (h *hooked) EachIdentity(ctx context.Context, n int32, since stream.Time, upTo stream.Position, fn func(*stream.Identity) error) error {
+	h.call()
+	return h.Store.EachIdentity(ctx, n, since, upTo, fn)
+}
+
+func (h *hooked) Mentions(ctx context.Context, keys []stream.IdentityKey) ([]stream.MentionRow, error) {
+	h.call()
+	return h.Store.Mentions(ctx, keys)
+}
+
+func (h *hooked) OpenPanes(ctx context.Context, n int32, endAfter stream.Time) ([]window.Pane, error) {
+	h.call()
+	return h.Store.OpenPanes(ctx, n, endAfter)
+}
+
+func (h *hooked) Panes(ctx context.Context, n int32, keys []window.Key) ([]window.Pane, error) {
+	h.call()
+	return h.Store.Panes(ctx, n, keys)
+}
+
+func (h *hooked) EachTurn(ctx context.Context, n int32, since stream.Time, upTo stream.Position, fn func(*task.TurnRow) error) error {
+	h.call()
+	return h.Store.EachTurn(ctx, n, since, upTo, fn)
+}
+
+func (h *hooked) Turns(ctx context.Context, n int32, keys []care.Key, upTo stream.Position) ([]task.TurnRow, error) {
+	h.call()
+	return h.Store.Turns(ctx, n, keys, upTo)
+}
+
+// TestZombieEdits lets a former owner of a partition flush two edits at every moment at which its successor asks ClickHouse
+// something: the successor must count the edits exactly once all the same. Both flush whole and torn.
+func TestZombieEdits(t *testing.T) {
+	s := enginetest.New(t, nil)
+	f := newFaults(t, s, 1)
+	ctx := t.Context()
+	const base = stream.Time(1_772_442_000_000)
+	partition := int32(0)
+	serial := 0
+	for _, at := range []cut{nowhere, remember} {
+		for n := 1; n <= 9; n++ {
+			// Every round has a conversation of its own, published after the former ones.
+			serial++
+			p := stream.Partition{Topic: s.Config.Kafka.Topics.Mentions, Number: partition}
+			j := job{stream.StageTrack, p}
+			item := fmt.Sprintf("item-%d", serial)
+			published := base + stream.Time(serial)*10*stream.Second
+			version := func(edited stream.Time, label stream.Label, products ...string) {
+				m := stream.Mention{
+					Item: stream.Item{
+						Platform: stream.VK, Kind: stream.Post, ID: item, Author: stream.Account{ID: "author"}, Thread: item,
+						PublishedAt: published, EditedAt: edited,
+					},
+					Brand: "mts", Label: label, Products: products, Customer: "author", ReceivedAt: published,
+					Source: stream.Source{Partition: stream.Partition{Topic: "firehose.vk"}, Offset: int64(len(f.log.partitions[p]))},
+				}
+				f.log.add(p, published, []byte(item), wire.AppendMention(nil, &m))
+			}
+			former := f.owner(j)
+			version(0, stream.Negative, "mobile")
+			f.process(j, former, 1)
+			f.flush(j, former, nowhere, false)
+			delete(f.owners, j)
+
+			version(published+1, stream.Positive, "roaming")
+			version(published+2, stream.Neutral, "mobile", "internet")
+			f.process(j, former, 2)
+			hook := &hooked{Store: s.ClickHouse, n: n, before: func() { f.flush(j, former, at, false) }}
+			f.store = hook
+			for f.left(j, f.owner(j)) > 0 {
+				o := f.owner(j)
+				f.process(j, o, 1)
+				if !o.torn {
+					f.flush(j, o, nowhere, false)
+				}
+				if o.torn {
+					delete(f.owners, j)
+				}
+			}
+			f.store = nil
+			if report, err := s.ClickHouse.Verify(ctx); err != nil || report.PaneMismatches != 0 {
+				t.Fatalf("the former owner flushed (%v) before query %d of its successor, %d calls: %v, %v", at, n, hook.calls, report.Differences, err)
+			}
+			if o := f.owner(j); o.next != int64(len(f.log.partitions[p])) {
+				t.Fatal(errors.New("the successor has not read everything"))
+			}
+		}
+	}
+}
