@@ -23,8 +23,11 @@ const settingFingerprint = "config_fingerprint"
 // guard makes sure that the topics exist and compares topics, schema and configuration with those that the figures in
 // ClickHouse were computed with. The first run records them.
 func (e *Engine) guard(ctx context.Context) error {
-	if err := schemas.Check(ctx, e.ClickHouse, e.Config.ClickHouse.Database); err != nil {
+	switch err := schemas.Check(ctx, e.ClickHouse, e.Config.ClickHouse.Database); {
+	case errors.Is(err, schemas.ErrSchema):
 		return fmt.Errorf("%w: %w", ErrRefused, err)
+	case err != nil:
+		return err
 	}
 	if err := e.guardConfig(ctx); err != nil {
 		return err
