@@ -78,10 +78,10 @@ func becomeClickHouse(text string) error {
 		_, err := io.Copy(io.Discard, console)
 		return err
 	})
-	orphaned := make(chan error, 1)
+	orphaned := make(chan struct{})
 	watchers.Go(func() error {
 		_, err := io.Copy(io.Discard, os.NewFile(uintptr(leash), "parent"))
-		orphaned <- err
+		close(orphaned)
 		return err
 	})
 	watchers.Go(func() error {
@@ -89,14 +89,17 @@ func becomeClickHouse(text string) error {
 		case <-orphaned:
 		case <-told:
 		}
-		return stopEngine(console)
+		err := stopEngine(console)
+		fmt.Fprintln(os.Stderr, "otklik clickhouse-child:", err)
+		os.Exit(1)
+		return err
 	})
 	engine.run(order.Config)
 	// The process ends with the engine; the watchers end with the process.
 	return nil
 }
 
-// stopEngine types Ctrl-D until the engine has ended and with it the process, and ends the process if it does not.
+// stopEngine types Ctrl-D until the engine has ended and with it the process. It returns only if the engine does not end.
 func stopEngine(console *os.File) error {
 	const endOfTransmission = 0x04
 	again := time.NewTicker(50 * time.Millisecond)
@@ -105,14 +108,12 @@ func stopEngine(console *os.File) error {
 	defer patience.Stop()
 	for {
 		if _, err := console.Write([]byte{endOfTransmission}); err != nil && !errors.Is(err, unix.EAGAIN) {
-			fmt.Fprintln(os.Stderr, "otklik clickhouse-child: type Ctrl-D:", err)
-			os.Exit(1)
+			return fmt.Errorf("type Ctrl-D: %w", err)
 		}
 		select {
 		case <-again.C:
 		case <-patience.C:
-			fmt.Fprintf(os.Stderr, "otklik clickhouse-child: the engine did not stop within %s\n", stopPatience)
-			os.Exit(1)
+			return fmt.Errorf("the engine did not stop within %s", stopPatience)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -145,10 +146,10 @@ func startLocked(ctx context.Context, cfg ClickHouseConfig, hold *lock) (*ClickH
 
 func startOnce(ctx context.Context, cfg ClickHouseConfig, users []User, hold *lock) (*ClickHouse, error) {
 	var err error
-	if cfg.NativePort, err = portOrFree(cfg.NativePort); err != nil {
+	if cfg.NativePort, err = portOrFree(ctx, cfg.NativePort); err != nil {
 		return nil, fmt.Errorf("start ClickHouse: %w", err)
 	}
-	if cfg.HTTPPort, err = portOrFree(cfg.HTTPPort); err != nil {
+	if cfg.HTTPPort, err = portOrFree(ctx, cfg.HTTPPort); err != nil {
 		return nil, fmt.Errorf("start ClickHouse: %w", err)
 	}
 	configPath := filepath.Join(cfg.Dir, "config.xml")
@@ -213,12 +214,12 @@ func (s *ClickHouse) spawn(cfg ClickHouseConfig, configPath string, hold *lock) 
 	if err != nil {
 		return err
 	}
-	defer output.Close() //nolint:errcheck // the child has its own; we wrote nothing
+	defer output.Close() // the child has its own; we wrote nothing
 	end, leash, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	defer end.Close() //nolint:errcheck // likewise
+	defer end.Close() // likewise
 	cmd.Dir = cfg.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = end, output, output
 	cmd.ExtraFiles = []*os.File{hold.file}
@@ -435,17 +436,27 @@ func (s *ClickHouse) forget() error {
 const loopback = "127.0.0.1"
 
 // portOrFree returns the port, or for 0 one that is free now.
-func portOrFree(port int) (int, error) {
+func portOrFree(ctx context.Context, port int) (int, error) {
 	if port != 0 {
 		return port, nil
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+	free, err := listenOnce(ctx, "0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	free := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
 	return free, nil
+}
+
+// listenOnce returns the number of a port, "0" for any, that could be listened on.
+func listenOnce(ctx context.Context, port string) (int, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(loopback, port))
+	if err != nil {
+		return 0, err
+	}
+	at, err := netip.ParseAddrPort(listener.Addr().String())
+	if err = errors.Join(err, listener.Close()); err != nil {
+		return 0, err
+	}
+	return int(at.Port()), nil
 }

@@ -89,9 +89,9 @@ func helper(t *testing.T, role, dir string) (*exec.Cmd, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		leash.Close() //nolint:errcheck // it may be dead already
+		leash.Close() // it may be dead already
 		if cmd.ProcessState == nil {
-			cmd.Wait() //nolint:errcheck // likewise
+			cmd.Wait() // likewise
 		}
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
@@ -118,10 +118,14 @@ func users() []embedded.User {
 			"GRANT ALL ON otklik.*", "GRANT CREATE DATABASE ON *.*", "GRANT SELECT ON system.*", "GRANT SET DEFINER ON *",
 			"GRANT TABLE ENGINE ON *",
 		}},
-		{Name: "analyst", Grants: []string{"GRANT SELECT ON otklik.*"}, Settings: map[string]string{"readonly": "2"},
-			Limits: map[string]uint64{"max_execution_time": 30, "max_memory_usage": 1 << 30}},
-		{Name: "dashboard", Grants: []string{"GRANT SELECT ON otklik.shares"}, Settings: map[string]string{"readonly": "1"},
-			Quota: embedded.Quota{Queries: 100_000}},
+		{
+			Name: "analyst", Grants: []string{"GRANT SELECT ON otklik.*"}, Settings: map[string]string{"readonly": "2"},
+			Limits: map[string]uint64{"max_execution_time": 30, "max_memory_usage": 1 << 30},
+		},
+		{
+			Name: "dashboard", Grants: []string{"GRANT SELECT ON otklik.shares"}, Settings: map[string]string{"readonly": "1"},
+			Quota: embedded.Quota{Queries: 100_000},
+		},
 	}
 }
 
@@ -151,7 +155,7 @@ func open(t *testing.T, server *embedded.ClickHouse, user string) clickhouse.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // a test may have killed the server
+	t.Cleanup(func() { conn.Close() }) // a test may have killed the server
 	return conn
 }
 
@@ -184,6 +188,7 @@ func TestNativeAndHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer batch.Close()
 	for n := range uint64(1000) {
 		if err := batch.Append(n, "negative", n); err != nil {
 			t.Fatal(err)
@@ -223,7 +228,7 @@ func ask(t *testing.T, server *embedded.ClickHouse, user, query string) (int, st
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end below
+	defer response.Body.Close() // read to its end below
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -290,7 +295,7 @@ func tryAs(t *testing.T, server *embedded.ClickHouse, user, password string) err
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // a refused connection
+	defer conn.Close() // a refused connection
 	return conn.Ping(t.Context())
 }
 
@@ -331,8 +336,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	_, line := helper(t, "clickhouse", dir)
 	_, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: dir, Users: users()})
-	var locked *embedded.LockedError
-	if !errors.As(err, &locked) {
+	if _, ok := errors.AsType[*embedded.LockedError](err); !ok {
 		t.Fatalf("got %v, want a LockedError", err)
 	}
 	if !strings.Contains(err.Error(), "in use by process "+line) {
@@ -422,7 +426,7 @@ func TestTakenPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close() //nolint:errcheck // a test's listener
+	defer taken.Close() // a test's listener
 	_, err = embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{
 		Dir: t.TempDir(), Users: users(), NativePort: taken.Addr().(*net.TCPAddr).Port,
 	})

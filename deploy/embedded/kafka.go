@@ -107,15 +107,15 @@ func StartKafka(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
 			return nil, errors.Join(fmt.Errorf("start Kafka on %s: %w", dir, err), k.hold.release())
 		}
 	}
-	if err := k.start(); err != nil {
+	if err := k.start(ctx); err != nil {
 		return nil, fmt.Errorf("start Kafka on %s: %w", cfg.Dir, errors.Join(err, k.unlock()))
 	}
 	return k, nil
 }
 
-func (k *Kafka) start() error {
+func (k *Kafka) start(ctx context.Context) error {
 	cfg := k.config
-	port, err := k.port()
+	port, err := k.port(ctx)
 	if err != nil {
 		return err
 	}
@@ -168,9 +168,9 @@ func (k *Kafka) start() error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	k.cancel = cancel
-	k.work.Go(func() error { return k.retain(ctx) })
+	k.work.Go(func() error { return k.retain(life) })
 	return nil
 }
 
@@ -200,9 +200,9 @@ func retentionMillis(d time.Duration) int64 {
 }
 
 // port returns the port to listen on: the configured one, else the last one of this folder if it is free, else 0.
-func (k *Kafka) port() (int, error) {
+func (k *Kafka) port(ctx context.Context) (int, error) {
 	if k.config.Addr == "" {
-		return k.lastPort(), nil
+		return k.lastPort(ctx), nil
 	}
 	host, text, err := net.SplitHostPort(k.config.Addr)
 	if err != nil {
@@ -218,7 +218,7 @@ func (k *Kafka) port() (int, error) {
 	return port, nil
 }
 
-func (k *Kafka) lastPort() int {
+func (k *Kafka) lastPort(ctx context.Context) int {
 	if k.dir == "" {
 		return 0
 	}
@@ -230,12 +230,8 @@ func (k *Kafka) lastPort() int {
 	if err != nil {
 		return 0
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, text))
+	port, err := listenOnce(ctx, text)
 	if err != nil {
-		return 0
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
 		return 0
 	}
 	return port
@@ -287,6 +283,7 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 		l.to.Error("embedded broker", "message", fmt.Sprintf(format, args...))
 	case kfake.LogLevelWarn:
 		l.to.Warn("embedded broker", "message", fmt.Sprintf(format, args...))
+	default: // what it does all day
 	}
 }
 

@@ -75,7 +75,7 @@ func expect(t *testing.T, addr, topic string, partition int, offset int64, first
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: []string{addr}, Topic: topic, Partition: partition, MaxWait: 250 * time.Millisecond, MaxBytes: 10 << 20,
 	})
-	defer reader.Close() //nolint:errcheck // a test's reader
+	defer reader.Close() // a test's reader
 	if err := reader.SetOffset(offset); err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func Server(t testing.TB) *embedded.ClickHouse {
 	t.Helper()
 	Require(t)
 	shared.once.Do(func() {
-		if shared.dir, shared.err = os.MkdirTemp("", "otklik-clickhouse-"); shared.err != nil {
+		if shared.dir, shared.err = os.MkdirTemp("", "otklik-clickhouse-"); shared.err != nil { //nolint:usetesting // it outlives this test
 			return
 		}
 		shared.server, shared.err = embedded.StartClickHouse(context.Background(), embedded.ClickHouseConfig{Dir: shared.dir, Users: users()})

@@ -29,7 +29,7 @@ func TestClickHouseIsSharedAndDatabasesAreFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // a test's connection
+	defer conn.Close() // a test's connection
 	var database string
 	var others uint64
 	if err := conn.QueryRow(t.Context(), "SELECT currentDatabase(), (SELECT count() FROM system.databases WHERE name LIKE 'test_%')").Scan(&database, &others); err != nil {
