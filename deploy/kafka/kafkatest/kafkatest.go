@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,7 +84,7 @@ func Start(t testing.TB, cfg Config) *Cluster {
 	}
 	c := &Cluster{t: t, home: t.TempDir(), jars: jars}
 	ports := freePorts(t, 2*cfg.Brokers)
-	var voters []string
+	voters := make([]string, 0, cfg.Brokers)
 	for i := range cfg.Brokers {
 		b := &broker{id: i + 1, port: ports[2*i], controller: ports[2*i+1], dir: filepath.Join(c.home, strconv.Itoa(i+1))}
 		c.brokers = append(c.brokers, b)
@@ -129,15 +130,20 @@ func classPath() (string, error) {
 
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
-	var listeners []net.Listener
-	var ports []int
+	listeners := make([]net.Listener, 0, n)
+	ports := make([]int, 0, n)
+	var config net.ListenConfig
 	for range n { // all at once, so that they differ
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		listeners = append(listeners, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		at, err := netip.ParseAddrPort(l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports = append(ports, int(at.Port()))
 	}
 	for _, l := range listeners {
 		if err := l.Close(); err != nil {
@@ -249,16 +255,12 @@ func newDirectoryID() string {
 
 func readTree(root string) (map[string][]byte, error) {
 	files := make(map[string][]byte)
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	tree := os.DirFS(root)
+	err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		within, err := filepath.Rel(root, path)
-		files[within] = content
+		files[path], err = fs.ReadFile(tree, path)
 		return err
 	})
 	return files, err
@@ -285,7 +287,7 @@ func (c *Cluster) spawn(b *broker) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close() //nolint:errcheck // the broker has its own; we wrote nothing
+	defer out.Close() // the broker has its own; we wrote nothing
 	cmd := exec.Command("java", c.javaArgs(b, "kafka.Kafka", filepath.Join(b.dir, "server.properties"))...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = dieWithParent()
@@ -297,7 +299,7 @@ func (c *Cluster) spawn(b *broker) error {
 		runtime.LockOSThread()
 		if err := cmd.Start(); err != nil {
 			started <- err
-			return nil
+			return nil //nolint:nilerr // started has it
 		}
 		started <- nil
 		err := cmd.Wait()
@@ -366,7 +368,7 @@ func (b *broker) output() string {
 
 // Addrs returns host:port of every broker, running or not, in the order of their numbers.
 func (c *Cluster) Addrs() []string {
-	var addrs []string
+	addrs := make([]string, 0, len(c.brokers))
 	for _, b := range c.brokers {
 		addrs = append(addrs, b.addr())
 	}
@@ -502,7 +504,7 @@ func createTopic(ctx context.Context, client *kgo.Client, request *kmsg.CreateTo
 func hasLeaders(ctx context.Context, client *kgo.Client, topic string, partitions int) error {
 	request := kmsg.NewPtrMetadataRequest()
 	named := kmsg.NewMetadataRequestTopic()
-	named.Topic = kmsg.StringPtr(topic)
+	named.Topic = new(topic)
 	request.Topics = append(request.Topics, named)
 	response, err := request.RequestWith(ctx, client)
 	if err != nil {
