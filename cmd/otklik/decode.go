@@ -235,7 +235,8 @@ func (j *decodeJob) malformed() int {
 // summary prints how many items of which kind there were, and what was malformed.
 func (j *decodeJob) summary() error {
 	items := 0
-	var kinds, reasons []string
+	kinds := make([]string, 0, len(j.kinds))
+	reasons := make([]string, 0, len(j.reasons))
 	for _, kind := range slices.Sorted(maps.Keys(j.kinds)) {
 		items += j.kinds[kind]
 		kinds = append(kinds, fmt.Sprintf("%s %d", kind, j.kinds[kind]))
@@ -304,8 +305,9 @@ func (r *recordReader) next() ([]byte, int, error) {
 
 // takeEvent ends the event being put together with its last line.
 func (r *recordReader) takeEvent(last []byte) []byte {
-	record := append(r.event, last...)
-	r.event = record[:0]
+	r.event = append(r.event, last...)
+	record := r.event
+	r.event = r.event[:0]
 	return record
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -215,7 +216,7 @@ func (j *replayJob) continuation(files []string, line int) string {
 	if j.rate > 0 {
 		args = append(args, "--rate", fmt.Sprint(j.rate))
 	}
-	args = append(args, "--from-line", fmt.Sprint(line))
+	args = append(args, "--from-line", strconv.Itoa(line))
 	return strings.Join(append(args, files...), " ")
 }
 

@@ -18,8 +18,12 @@ func newSentimentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sentiment",
 		Short: "Train and measure the sentiment model",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Args:  cobra.NoArgs,
+		Long: `The model that labels mentions is built into this program. These commands train one from labelled texts, measure the
+training on times that it has not seen, and measure a model on texts of your own.`,
+		Example: `  otklik sentiment train --data ../data/sentiment --out model.bin
+  otklik sentiment eval --data posts.tsv --model model.bin`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newSentimentTrainCommand(), newSentimentValidateCommand(), newSentimentEvalCommand())
 	return cmd
@@ -163,7 +167,7 @@ func writeWhole(path string, b []byte) error {
 		err = e
 	}
 	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
+		err = os.Chmod(f.Name(), 0o644) //nolint:gosec // a model is for everybody to read
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)

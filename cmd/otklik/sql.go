@@ -190,7 +190,7 @@ func (t sqlTarget) run(ctx context.Context, out io.Writer, query, format string)
 	if err != nil {
 		return fmt.Errorf("sql: ask ClickHouse: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end or given up
+	defer response.Body.Close() // read to its end or given up
 	last := tail{to: out}
 	if response.StatusCode != http.StatusOK {
 		last.to = io.Discard

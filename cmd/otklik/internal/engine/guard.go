@@ -111,7 +111,7 @@ func NewEpoch(ctx context.Context, ch *clickhouse.Client, cfg *config.Config, to
 
 func (e *Engine) guardTopics(ctx context.Context) error {
 	cfg := &e.Config.Kafka.Topics
-	var want []kafka.Topic
+	want := make([]kafka.Topic, 0, len(e.raw)+3)
 	for topic := range e.raw {
 		want = append(want, kafka.Topic{Name: topic, Partitions: cfg.Partitions.Firehose, Replication: cfg.Replication})
 	}
