@@ -156,7 +156,7 @@ func (in *inserter[T]) write(ctx context.Context, rows []*T) error {
 		rows = good
 	}
 	for _, block := range in.blocks(rows) {
-		if err := in.store(ctx, block); err != nil {
+		if err := in.store(ctx, block, in.rejectRow); err != nil {
 			return err
 		}
 	}
@@ -197,8 +197,8 @@ func (in *inserter[T]) blocks(rows []*T) [][]*T {
 	return out
 }
 
-// store inserts one block: again and again while the fault passes, in halves to find a row at fault.
-func (in *inserter[T]) store(ctx context.Context, rows []*T) error {
+// store inserts one block: again and again while the fault passes, in halves to find a row at fault, which refused is told.
+func (in *inserter[T]) store(ctx context.Context, rows []*T, refused func(context.Context, *T, error) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -218,9 +218,9 @@ func (in *inserter[T]) store(ctx context.Context, rows []*T) error {
 			return fmt.Errorf("insert %d rows into %s: %w; does `otklik migrate` report the schema of this binary, and may the user insert?",
 				len(rows), in.client.table(in.table.name), err)
 		case class == rejected && len(rows) == 1:
-			return in.rejectRow(ctx, rows[0], err)
+			return refused(ctx, rows[0], err)
 		case class == rejected:
-			return in.halves(ctx, rows)
+			return in.halves(ctx, rows, refused)
 		}
 		in.retrying(len(rows), err)
 		timer := time.NewTimer(wait.NextBackOff())
@@ -231,7 +231,7 @@ func (in *inserter[T]) store(ctx context.Context, rows []*T) error {
 			return fmt.Errorf("insert %d rows into %s: %w", len(rows), in.table.name, errors.Join(ctx.Err(), err))
 		}
 		if class == crowded && len(rows) > minCrowded {
-			return in.halves(ctx, rows)
+			return in.halves(ctx, rows, refused)
 		}
 	}
 }
@@ -239,11 +239,11 @@ func (in *inserter[T]) store(ctx context.Context, rows []*T) error {
 // minCrowded is the size below which an insert that lacks memory is no longer cut.
 const minCrowded = 1000
 
-func (in *inserter[T]) halves(ctx context.Context, rows []*T) error {
-	if err := in.store(ctx, rows[:len(rows)/2]); err != nil {
+func (in *inserter[T]) halves(ctx context.Context, rows []*T, refused func(context.Context, *T, error) error) error {
+	if err := in.store(ctx, rows[:len(rows)/2], refused); err != nil {
 		return err
 	}
-	return in.store(ctx, rows[len(rows)/2:])
+	return in.store(ctx, rows[len(rows)/2:], refused)
 }
 
 func (in *inserter[T]) retrying(rows int, err error) {
@@ -295,6 +295,8 @@ func (c *Client) insertSettings() driver.Settings {
 // reasonRejected is the reason of the dead letter of a row that ClickHouse refuses.
 const reasonRejected = "rejected_row"
 
+// rejectRow makes a dead letter of a row that is refused, and stores what is left of it without its free texts, if that is a
+// row still: what other rows count must not be missing here (see "Rejected rows" in stream/DESIGN.md).
 func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error {
 	if in.table.letter == nil {
 		return fmt.Errorf("insert into %s: dead letter refused: %w", in.client.table(in.table.name), cause)
@@ -304,8 +306,19 @@ func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error
 	if err != nil { // not a number has no JSON
 		payload = fmt.Appendf(nil, "%+v", *row)
 	}
-	return in.reject(ctx, in.table.name, stream.DeadLetter{
+	err = in.reject(ctx, in.table.name, stream.DeadLetter{
 		Stage: stage, Source: source, Reason: reasonRejected,
 		Detail: fmt.Sprintf("table %s: %v", in.table.name, cause), At: at, Payload: payload,
 	}, cause)
+	if err != nil || in.table.bare == nil {
+		return err
+	}
+	bare := in.table.bare(row)
+	if in.table.validate(bare) != nil {
+		return nil // its dead letter is all there is: verify says so
+	}
+	return in.store(ctx, []*T{bare}, func(_ context.Context, _ *T, again error) error {
+		in.client.cfg.Logger.Error("row rejected without its texts too", "table", in.table.name, "source", source.String(), "error", again)
+		return nil
+	})
 }

@@ -25,6 +25,8 @@ type table[T any] struct {
 	check func(*T) error
 	// letter gives stage and source of the dead letter of a row that ClickHouse refuses.
 	letter func(*T) (stream.Stage, stream.Source, stream.Time)
+	// bare gives what is stored instead of a row that ClickHouse refuses: the row without what people wrote. Nil: nothing.
+	bare func(*T) *T
 }
 
 // validate reports what ClickHouse or the driver would refuse, or store wrongly without a word.
@@ -79,6 +81,16 @@ var mentionTable = table[stream.MentionRow]{
 	},
 	letter: func(r *stream.MentionRow) (stream.Stage, stream.Source, stream.Time) {
 		return stream.StageTrack, r.Source, r.ReceivedAt
+	},
+	bare: func(r *stream.MentionRow) *stream.MentionRow {
+		bare := *r
+		i := &bare.Item
+		i.Text, i.AuthorName, i.URL, i.Lang = "", "", "", ""
+		for _, a := range []*stream.Account{&i.Author, &i.ParentAuthor, &i.RepostAuthor, &i.Wall} {
+			a.Name = ""
+		}
+		i.Mentions = nil
+		return &bare
 	},
 	columns: []column[stream.MentionRow]{
 		key("brand", func(r *stream.MentionRow) string { return r.Brand }),

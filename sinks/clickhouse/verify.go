@@ -99,7 +99,27 @@ func (c *Client) Verify(ctx context.Context) (Report, error) {
 		return r, fmt.Errorf("verify panes: %w", err)
 	}
 	r.OK = len(r.Faults) == 0 && r.PaneMismatches == 0
+	if !r.OK {
+		if err := c.verifyRejected(ctx, &r); err != nil {
+			return r, fmt.Errorf("verify rejected rows: %w", err)
+		}
+	}
 	return r, nil
+}
+
+// verifyRejected says which rows ClickHouse has refused: where books or panes do not balance, they may be what is missing.
+func (c *Client) verifyRejected(ctx context.Context, r *Report) error {
+	return c.each(restoring(ctx), func(scan func(...any) error) error {
+		var table, example string
+		var rows uint64
+		if err := scan(&table, &rows, &example); err != nil {
+			return err
+		}
+		r.Faults = append(r.Faults, fmt.Sprintf("ClickHouse has refused %d rows of %s, for example of %s: what they hold is missing in that table; "+
+			"`otklik deadletters list --reason %s` shows why", rows, table, example, reasonRejected))
+		return nil
+	}, "SELECT extract(detail, '^table (\\w+):') AS refused, count(), any(concat(topic, '/', toString(partition), '@', toString(source_offset))) FROM "+
+		c.table("deadletters")+" FINAL WHERE reason = ? GROUP BY refused ORDER BY refused", reasonRejected)
 }
 
 func (c *Client) verifyBooks(ctx context.Context, r *Report) error {
