@@ -133,9 +133,20 @@ func TestMoment(t *testing.T) {
 		{`"14 May 2024 11:15:02 MSK"`, "2024-05-14T08:15:02.000Z"},
 		{`"Tue, 14 May 24 04:15 EDT"`, "2024-05-14T08:15:00.000Z"},
 		{`"\u0032024-05-14T08:15:02Z"`, "2024-05-14T08:15:02.000Z"},
-		{`0`, "unknown"}, {`-1715674502`, "unknown"}, {`1e300`, "unknown"}, {`99999999999999999999`, "unknown"},
-		{`"0000-00-00T00:00:00Z"`, "unknown"}, {`"Tue May 99 08:15:02 +0000 2024"`, "unknown"}, {`"Tue Foo 14 08:15:02 +0000 2024"`, "unknown"},
-		{`"14 May 2024 11:15:02 FOO"`, "unknown"}, {`"yesterday"`, "unknown"}, {`""`, "unknown"}, {`null`, "unknown"}, {`true`, "unknown"}, {`{}`, "unknown"}, {``, "unknown"},
+		{`0`, "unknown"},
+		{`-1715674502`, "unknown"},
+		{`1e300`, "unknown"},
+		{`99999999999999999999`, "unknown"},
+		{`"0000-00-00T00:00:00Z"`, "unknown"},
+		{`"Tue May 99 08:15:02 +0000 2024"`, "unknown"},
+		{`"Tue Foo 14 08:15:02 +0000 2024"`, "unknown"},
+		{`"14 May 2024 11:15:02 FOO"`, "unknown"},
+		{`"yesterday"`, "unknown"},
+		{`""`, "unknown"},
+		{`null`, "unknown"},
+		{`true`, "unknown"},
+		{`{}`, "unknown"},
+		{``, "unknown"},
 	} {
 		at, ok := moment(view(gjson.Parse(c.raw)))
 		if at.String() != c.want || ok != (c.want != "unknown") {

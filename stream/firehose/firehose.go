@@ -66,8 +66,7 @@ func Faults(err error) []*Malformed {
 		}
 		return all
 	}
-	var m *Malformed
-	if errors.As(err, &m) {
+	if m, ok := errors.AsType[*Malformed](err); ok {
 		return []*Malformed{m}
 	}
 	return nil
@@ -171,8 +170,8 @@ func glimpse(s string) string {
 	return clean(s)
 }
 
-// reject records that an element is broken.
-func (d *Decoder) reject(reason, format string, args ...any) {
+// rejectf records that an element is broken.
+func (d *Decoder) rejectf(reason, format string, args ...any) {
 	d.faults = append(d.faults, &Malformed{Reason: reason, Detail: fmt.Sprintf(format, args...)})
 }
 
@@ -187,20 +186,20 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 	switch it.Kind {
 	case stream.Post, stream.Comment, stream.Repost, stream.Edit:
 		if it.ID == "" {
-			d.reject("no_id", "a %s without an id of at most %d bytes", it.Kind, maxID)
+			d.rejectf("no_id", "a %s without an id of at most %d bytes", it.Kind, maxID)
 			return
 		}
 		if it.PublishedAt == 0 {
 			if stated.stated() {
-				d.reject("bad_time", "%s %s: the time %s is none that the platform uses", it.Kind, it.ID, glimpse(stated.raw))
+				d.rejectf("bad_time", "%s %s: the time %s is none that the platform uses", it.Kind, it.ID, glimpse(stated.raw))
 			} else {
-				d.reject("no_time", "%s %s says nowhere when it was published", it.Kind, it.ID)
+				d.rejectf("no_time", "%s %s says nowhere when it was published", it.Kind, it.ID)
 			}
 			return
 		}
 	case stream.Delete:
 		if it.ID == "" {
-			d.reject("no_id", "a delete notice that does not name what is gone")
+			d.rejectf("no_id", "a delete notice that does not name what is gone")
 			return
 		}
 		fallthrough
@@ -230,7 +229,7 @@ func (d *Decoder) note(kind stream.Kind, what string) {
 
 // errorResponse rejects the answer of an API that is an error instead of data.
 func (d *Decoder) errorResponse(detail value) {
-	d.reject("error_response", "the platform answered with an error instead of data: %s", glimpse(detail.raw))
+	d.rejectf("error_response", "the platform answered with an error instead of data: %s", glimpse(detail.raw))
 }
 
 // edited makes an item a later version when it was edited after it was published.
@@ -242,6 +241,7 @@ func edited(it *stream.Item, at stream.Time) {
 	switch it.Kind {
 	case stream.Post, stream.Comment, stream.Repost:
 		it.Kind = stream.Edit
+	default: // has no versions
 	}
 }
 

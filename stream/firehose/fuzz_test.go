@@ -10,6 +10,7 @@ import (
 // fuzz feeds a decoder with damaged fixtures: it never panics, and whatever it returns has the properties of
 // checkDecoded. A decoder that has just failed must decode the next record as a fresh one does.
 func fuzz(f *testing.F, p stream.Platform) {
+	f.Helper()
 	for _, line := range fixture(f, string(p)+".jsonl") {
 		if len(line) < 1<<14 {
 			f.Add(line)

@@ -12,8 +12,10 @@ import (
 // The thread is the stated one, else the root, else the item answered, else the item itself.
 
 // genericKinds are the kinds that a generic record may state.
-var genericKinds = []stream.Kind{stream.Post, stream.Comment, stream.Repost, stream.Edit, stream.Delete, stream.Message,
-	stream.Reaction, stream.Membership, stream.Statistics, stream.Notice, stream.Other}
+var genericKinds = []stream.Kind{
+	stream.Post, stream.Comment, stream.Repost, stream.Edit, stream.Delete, stream.Message,
+	stream.Reaction, stream.Membership, stream.Statistics, stream.Notice, stream.Other,
+}
 
 func (d *Decoder) generic(record value) {
 	list := record
@@ -101,7 +103,7 @@ func (d *Decoder) genericItem(v value) {
 		}
 	}
 	if known == 0 {
-		d.reject("unknown_shape", "no member of schemas/generic.schema.json in it: %s", glimpse(v.raw))
+		d.rejectf("unknown_shape", "no member of schemas/generic.schema.json in it: %s", glimpse(v.raw))
 		return
 	}
 	it.Kind = stream.Kind(d.name(kind))
@@ -115,7 +117,7 @@ func (d *Decoder) genericItem(v value) {
 	case it.Kind == "":
 		it.Kind = stream.Post
 	case !slices.Contains(genericKinds, it.Kind):
-		d.reject("unknown_shape", "%s: kind %q is none of %v", orElse(it.ID, "an item"), it.Kind, genericKinds)
+		d.rejectf("unknown_shape", "%s: kind %q is none of %v", orElse(it.ID, "an item"), it.Kind, genericKinds)
 		return
 	}
 	it.PublishedAt, _ = moment(published)
@@ -127,7 +129,7 @@ func (d *Decoder) genericItem(v value) {
 	if it.Kind == stream.Membership {
 		n, _ := joined.integer()
 		if n == 0 {
-			d.reject("unknown_shape", "%s: a membership must say joined 1 or -1", orElse(it.ID, "an item"))
+			d.rejectf("unknown_shape", "%s: a membership must say joined 1 or -1", orElse(it.ID, "an item"))
 			return
 		}
 		it.Joined = int32(min(max(n, -1), 1))

@@ -62,6 +62,7 @@ func (d *Decoder) htmlText(v value) string {
 				}
 			case atom.Script, atom.Style:
 				hidden = tag
+			default: // stands within a line
 			}
 		case html.EndTagToken:
 			name, _ := z.TagName()
@@ -72,7 +73,9 @@ func (d *Decoder) htmlText(v value) string {
 				breaks = max(breaks, 2)
 			case atom.Div, atom.Li, atom.Tr:
 				breaks = max(breaks, 1)
+			default:
 			}
+		default: // comments and the like
 		}
 	}
 	return cut(strings.TrimSpace(b.String()), MaxText)

@@ -134,7 +134,7 @@ func (d *Decoder) mastodonEvent(event string, payload value) {
 		payload = inner
 	}
 	if !payload.object() {
-		d.reject("unknown_shape", "the payload of %s is no object: %s", orElse(event, "an event"), glimpse(payload.raw))
+		d.rejectf("unknown_shape", "the payload of %s is no object: %s", orElse(event, "an event"), glimpse(payload.raw))
 		return
 	}
 	d.mastodonObject(payload, event)

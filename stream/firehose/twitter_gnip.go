@@ -12,13 +12,13 @@ func (d *Decoder) activity(v value) {
 	var a activity
 	a.read(v)
 	it := d.blank(stream.Post)
-	it.ID = lastSegment(a.id, ':')
+	it.ID = lastSegment(a.id)
 	it.PublishedAt = tweetTime(it.ID, a.postedTime)
 	if a.verb.is("delete") {
 		it.Kind = stream.Delete
 		it.Note = "delete"
 		if object := a.object.get("id"); object.stated() {
-			it.ID = lastSegment(object, ':')
+			it.ID = lastSegment(object)
 		}
 		d.add(&it, value{})
 		return
@@ -26,7 +26,7 @@ func (d *Decoder) activity(v value) {
 	for key, m := range a.actor.members {
 		switch key {
 		case "id":
-			it.Author.ID = lastSegment(m, ':')
+			it.Author.ID = lastSegment(m)
 		case "preferredUsername":
 			it.Author.Name = d.name(m)
 		case "displayName":
@@ -43,8 +43,8 @@ func (d *Decoder) activity(v value) {
 		var o activity
 		o.read(a.object)
 		it.Kind = stream.Repost
-		it.RepostOf = lastSegment(o.id, ':')
-		it.RepostAuthor = stream.Account{ID: lastSegment(o.actor.get("id"), ':'), Name: d.name(o.actor.get("preferredUsername"))}
+		it.RepostOf = lastSegment(o.id)
+		it.RepostAuthor = stream.Account{ID: lastSegment(o.actor.get("id")), Name: d.name(o.actor.get("preferredUsername"))}
 		addressed = it.RepostAuthor
 		d.activityText(&it, &o)
 	} else {
@@ -123,8 +123,8 @@ func (d *Decoder) activityText(it *stream.Item, a *activity) {
 	}
 }
 
-// lastSegment returns what follows the last separator of an id: "tag:search.twitter.com,2005:123" names 123.
-func lastSegment(v value, separator byte) string {
+// lastSegment returns what follows the last colon of an id: "tag:search.twitter.com,2005:123" names 123.
+func lastSegment(v value) string {
 	s := v.id()
-	return s[strings.LastIndexByte(s, separator)+1:]
+	return s[strings.LastIndexByte(s, ':')+1:]
 }

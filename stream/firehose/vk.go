@@ -92,11 +92,11 @@ func (o *vkObject) read(v value) {
 
 // vkEnvelope holds the members of every outermost object of VK.
 type vkEnvelope struct {
-	code, event, service, error    value // Streaming API
-	eventType                      value // its event without the envelope
-	kind, object, group, eventID   value // Callback API
-	updates, failed, response      value // long poll; API
-	items, profiles, groups, reply value
+	code, event, service, error  value // Streaming API
+	eventType                    value // its event without the envelope
+	kind, object, group, eventID value // Callback API
+	updates, failed, response    value // long poll; API
+	items, profiles, groups      value
 }
 
 func (d *Decoder) vk(record value) {

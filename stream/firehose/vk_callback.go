@@ -22,7 +22,7 @@ func (d *Decoder) vkCallback(e *vkEnvelope) {
 		n := len(d.items) + len(d.faults)
 		d.vkNode(e.object, what, community)
 		if n == len(d.items)+len(d.faults) {
-			d.reject("no_id", "%s without an object in it", what)
+			d.rejectf("no_id", "%s without an object in it", what)
 		}
 	case "wall_post_delete", "wall_reply_delete", "board_post_delete", "photo_comment_delete", "video_comment_delete", "market_comment_delete":
 		d.vkDelete(e.object, what, community)

@@ -98,7 +98,7 @@ func (d *Decoder) commentThread(r *resource) {
 		}
 	}
 	if !top.object() {
-		d.reject("no_id", "commentThread %s without its topLevelComment: ask for the part snippet", r.id.id())
+		d.rejectf("no_id", "commentThread %s without its topLevelComment: ask for the part snippet", r.id.id())
 		return
 	}
 	root, wall := video.id(), channel.id()

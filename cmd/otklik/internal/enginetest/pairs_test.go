@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -37,7 +38,7 @@ type tweet struct {
 }
 
 func userOf(a stream.Account) map[string]any {
-	u := map[string]any{"id_str": a.ID, "name": "N. N.", "screen_name": a.Name, "followers_count": 7}
+	u := map[string]any{"id_str": a.ID, "name": "Somebody", "screen_name": a.Name, "followers_count": 7}
 	if n := json.Number(a.ID); a.ID != "" {
 		u["id"] = n
 	}
@@ -47,7 +48,7 @@ func userOf(a stream.Account) map[string]any {
 func mentionsOf(accounts []stream.Account) map[string]any {
 	list := []any{}
 	for _, a := range accounts {
-		list = append(list, map[string]any{"screen_name": a.Name, "name": "N. N.", "id": json.Number(a.ID), "id_str": a.ID, "indices": []int{0, 1}})
+		list = append(list, map[string]any{"screen_name": a.Name, "name": "Somebody", "id": json.Number(a.ID), "id_str": a.ID, "indices": []int{0, 1}})
 	}
 	return map[string]any{"hashtags": []any{}, "urls": []any{}, "user_mentions": list}
 }
@@ -73,9 +74,7 @@ func (w *tweet) members() map[string]any {
 		"user": userOf(w.author), "entities": mentionsOf(w.mentions), "is_quote_status": false, "retweet_count": 0, "favorite_count": 0,
 		"lang": "en", "timestamp_ms": strconv.FormatInt(int64(w.at), 10),
 	}
-	for name, v := range w.more {
-		m[name] = v
-	}
+	maps.Copy(m, w.more)
 	return m
 }
 
@@ -140,6 +139,7 @@ func supportSample(t *testing.T, small bool) (*conversation, []string) {
 	t.Helper()
 	f, err := os.Open(collection + "twcs/sample.csv")
 	if errors.Is(err, fs.ErrNotExist) {
+		t.Logf("without real conversations: %v", err)
 		return &conversation{}, nil
 	}
 	if err != nil {
@@ -251,6 +251,7 @@ func airlineSample(t *testing.T) *conversation {
 	t.Helper()
 	b, err := os.ReadFile(collection + "twitter/v1_stream_airlines.jsonl")
 	if errors.Is(err, fs.ErrNotExist) {
+		t.Logf("without a real stream: %v", err)
 		return &conversation{}
 	}
 	if err != nil {
@@ -420,6 +421,18 @@ func madeUp(t *testing.T) *conversation {
 	a.to.Name = "somebody_new"
 	feed(q, a)
 	expect("north", q, a)
+	// Both accounts of the brand answer the same request; the request names one of them in another case.
+	q = directed("@NORTHAIRCARE help", northCare)
+	a, b = answer(q, northCare), answer(q, north)
+	feed(b, a, q)
+	expect("north", q, a)
+	expect("north", q, b)
+	// The request says whom it is for by a number alone, which the catalogue does not have, so only the answer tells of it.
+	q = directed("still nothing")
+	q.to = stream.Account{ID: north.ID}
+	a = answer(q, north)
+	feed(q, a)
+	expect("north", q, a)
 	// The request's account is gone: the answer names the status alone.
 	q = directed("@NorthAir goodbye", north)
 	a = answer(q, north)
@@ -430,7 +443,8 @@ func madeUp(t *testing.T) *conversation {
 }
 
 // TestPairs feeds real conversations, and made-up ones for what a filter stream brings, in several orders of delivery, and finds
-// every direct pair in the table responses, to the millisecond of its ids.
+// every direct pair in the table responses, to the millisecond of its ids. Where the collection of real ones is absent, the made-up
+// ones remain.
 func TestPairs(t *testing.T) {
 	posted, names := supportSample(t, false)
 	running, _ := supportSample(t, true)
