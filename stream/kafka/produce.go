@@ -16,6 +16,8 @@ type Message struct {
 	Value []byte
 	// Headers of the record, if any.
 	Headers []Header
+	// Time is the record timestamp; 0 is the moment of the first attempt. A topic may be configured to replace it.
+	Time stream.Time
 }
 
 // Header is a named value beside a record.
@@ -58,6 +60,7 @@ func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages [
 		}
 		records[i].Value = kafkago.NewBytes(messages[i].Value)
 		records[i].Headers = messages[i].Headers
+		records[i].Time = messages[i].Time.Go()
 	}
 	resp, err := c.client.Produce(ctx, &kafkago.ProduceRequest{
 		Topic:        p.Topic,
