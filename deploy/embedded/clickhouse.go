@@ -18,7 +18,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,8 +28,6 @@ type ClickHouseConfig struct {
 	Dir string // data folder; created if missing
 	// Library is the path of libchdb.so; found by FindLibrary when empty.
 	Library string
-	// Binary is the path of a `clickhouse` executable to run instead of the library. See FindBinary.
-	Binary string
 	// NativePort and HTTPPort on 127.0.0.1; 0 takes a free one.
 	NativePort, HTTPPort int
 	// Users who may log in. When empty, those of the last start on this folder.
@@ -43,9 +40,6 @@ type ClickHouseConfig struct {
 	LogFile string
 	// LogLevel is one of ClickHouse's: fatal, critical, error, warning, notice, information, debug, trace; default warning.
 	LogLevel string
-	// QueryLogDays is how long system.query_log keeps a query; 0 switches the log off. The other logs of ClickHouse, which
-	// grow without being asked for, are always off.
-	QueryLogDays int
 	// StartTimeout is how long the server may take to answer; default one minute.
 	StartTimeout time.Duration
 }
@@ -77,8 +71,7 @@ type ClickHouse struct {
 	native, http string
 	users        []User
 	process      *os.Process
-	leash        *os.File // the child of the library ends when it closes
-	signalled    bool     // whether it is a server proper, which ends on SIGTERM
+	leash        *os.File // the child ends when it closes
 	done         chan struct{}
 	wait         errgroup.Group
 
@@ -103,10 +96,8 @@ func StartClickHouse(ctx context.Context, cfg ClickHouseConfig) (*ClickHouse, er
 	}
 	cfg.Dir = dir
 	cfg = cfg.withDefaults()
-	if cfg.Binary == "" {
-		if cfg.Library, err = FindLibrary(cfg.Library); err != nil {
-			return nil, err
-		}
+	if cfg.Library, err = FindLibrary(cfg.Library); err != nil {
+		return nil, err
 	}
 	// Without the folder "metadata" the engine does not start what drops tables (see the package documentation).
 	if err := os.MkdirAll(filepath.Join(dir, "store", "metadata"), 0o700); err != nil {
@@ -165,8 +156,6 @@ func startOnce(ctx context.Context, cfg ClickHouseConfig, users []User, hold *lo
 		http:   net.JoinHostPort(loopback, strconv.Itoa(cfg.HTTPPort)),
 		users:  users,
 		done:   make(chan struct{}),
-
-		signalled: cfg.Binary != "",
 	}
 	if err := s.spawn(cfg, configPath, hold); err != nil {
 		return nil, fmt.Errorf("start ClickHouse: %w", err)
@@ -193,23 +182,16 @@ const outputName = "clickhouse.out"
 
 // spawn starts the child process and the goroutine that waits for it.
 func (s *ClickHouse) spawn(cfg ClickHouseConfig, configPath string, hold *lock) error {
-	var cmd *exec.Cmd
-	if cfg.Binary != "" {
-		cmd = exec.Command(cfg.Binary, "server", "--config-file="+configPath)
-		// Its watchdog would stand between us and the server.
-		cmd.Env = append(os.Environ(), "CLICKHOUSE_WATCHDOG_ENABLE=0")
-	} else {
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		order, err := json.Marshal(childOrder{Library: cfg.Library, Config: configPath})
-		if err != nil {
-			return err
-		}
-		cmd = exec.Command(self, "clickhouse-child")
-		cmd.Env = append(os.Environ(), ChildEnv+"="+string(order))
+	self, err := os.Executable()
+	if err != nil {
+		return err
 	}
+	order, err := json.Marshal(childOrder{Library: cfg.Library, Config: configPath})
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self, "clickhouse-child")
+	cmd.Env = append(os.Environ(), ChildEnv+"="+string(order))
 	output, err := os.Create(filepath.Join(cfg.Dir, outputName))
 	if err != nil {
 		return err
@@ -357,24 +339,11 @@ func (s *ClickHouse) Err() error {
 	return s.err
 }
 
-// Run blocks until the server ends by itself, which is an error, or until the context ends, which stops it cleanly.
-func (s *ClickHouse) Run(ctx context.Context) error {
-	select {
-	case <-s.done:
-		return s.Err()
-	case <-ctx.Done():
-		// The context is over, the stop is not to be.
-		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience+5*time.Second)
-		defer cancel()
-		return s.Stop(stopCtx)
-	}
-}
-
 // Stop ends the server cleanly and returns when it is gone. When the context ends first, it is killed, which loses no
 // data but is reported. It may be called more than once.
 func (s *ClickHouse) Stop(ctx context.Context) error {
 	if s.order() {
-		if err := s.askToStop(); err != nil {
+		if err := s.leash.Close(); err != nil {
 			return fmt.Errorf("stop ClickHouse of %s: %w", s.dir, err)
 		}
 	}
@@ -388,16 +357,6 @@ func (s *ClickHouse) Stop(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("stop ClickHouse of %s: killed: %w", s.dir, context.Cause(ctx)), s.forget())
 	}
 	return errors.Join(s.Err(), s.forget())
-}
-
-// askToStop begins a clean end.
-func (s *ClickHouse) askToStop() error {
-	if s.signalled {
-		if err := s.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
-	}
-	return s.leash.Close()
 }
 
 // Kill ends the server at once, as kill -9 does, and returns when it is gone. What it had acknowledged is intact.

@@ -390,7 +390,7 @@ func TestBrokenConnectionsDoNotEndIt(t *testing.T) {
 	}
 }
 
-func TestRunReportsADeath(t *testing.T) {
+func TestDeathIsReported(t *testing.T) {
 	embeddedtest.Require(t)
 	server := start(t, embedded.ClickHouseConfig{Dir: t.TempDir(), Users: users()})
 	process, err := os.FindProcess(server.PID())
@@ -400,7 +400,8 @@ func TestRunReportsADeath(t *testing.T) {
 	if err := process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "died: signal: killed") {
+	<-server.Done()
+	if err := server.Err(); err == nil || !strings.Contains(err.Error(), "died: signal: killed") {
 		t.Errorf("got %v, want that it died", err)
 	}
 	t.Cleanup(server.Kill)

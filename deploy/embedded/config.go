@@ -61,23 +61,7 @@ func configXML(cfg ClickHouseConfig) string {
 	element("number_of_free_entries_in_pool_to_execute_optimize_entire_partition", max(1, slots/2))
 	b.WriteString("</merge_tree>\n")
 
-	// A system log is on as soon as it is mentioned; the others stay off.
-	if cfg.QueryLogDays > 0 {
-		fmt.Fprintf(&b, "<query_log><database>system</database><table>query_log</table>"+
-			"<engine>ENGINE = MergeTree PARTITION BY toYYYYMM(event_date) ORDER BY (event_date, event_time) "+
-			"TTL event_date + INTERVAL %d DAY DELETE</engine><flush_interval_milliseconds>7500</flush_interval_milliseconds></query_log>\n",
-			cfg.QueryLogDays)
-	}
-	if cfg.Binary != "" {
-		// The server proper has these on by default.
-		for _, name := range []string{
-			"asynchronous_insert_log", "asynchronous_metric_log", "backup_log", "blob_storage_log", "crash_log", "error_log",
-			"latency_log", "metric_log", "opentelemetry_span_log", "part_log", "processors_profile_log", "query_metric_log",
-			"query_thread_log", "query_views_log", "s3queue_log", "session_log", "text_log", "trace_log",
-		} {
-			fmt.Fprintf(&b, "<%s remove=\"1\"/>\n", name)
-		}
-	}
+	// A system log is on as soon as it is mentioned; none is, because they grow without being asked for.
 	b.WriteString("</clickhouse>\n")
 	return b.String()
 }

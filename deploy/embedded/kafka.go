@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -152,7 +153,7 @@ func (k *Kafka) start(ctx context.Context) error {
 		return err
 	}
 	k.addr = k.cluster.ListenAddrs()[0]
-	for _, topic := range sortedKeys(cfg.Partitions) {
+	for _, topic := range slices.Sorted(maps.Keys(cfg.Partitions)) {
 		if k.cluster.TopicInfo(topic) == nil {
 			if err := k.CreateTopic(topic, cfg.Partitions[topic]); err != nil {
 				k.cluster.Close()
@@ -248,12 +249,6 @@ func (k *Kafka) CreateTopic(topic string, partitions int) error {
 	return nil
 }
 
-// Run blocks until the context ends, and then closes the broker.
-func (k *Kafka) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return k.Close()
-}
-
 // Close stops the broker; clients are cut off, acknowledged records and offsets are on disk. It may be called more than once.
 func (k *Kafka) Close() error {
 	if k.cancel == nil {
@@ -285,13 +280,4 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 		l.to.Warn("embedded broker", "message", fmt.Sprintf(format, args...))
 	default: // what it does all day
 	}
-}
-
-func sortedKeys(m map[string]int) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

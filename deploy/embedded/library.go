@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -115,12 +114,6 @@ func moduleRoot() (string, bool) {
 		}
 		dir = parent
 	}
-}
-
-// FindBinary returns the path of a `clickhouse` executable on PATH, for ClickHouseConfig.Binary.
-func FindBinary() (string, bool) {
-	path, err := exec.LookPath("clickhouse")
-	return path, err == nil
 }
 
 func isFile(path string) bool {
