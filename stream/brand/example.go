@@ -7,9 +7,6 @@ import (
 //go:embed example.yaml
 var exampleYAML []byte
 
-// ExampleYAML returns the text of the shipped example catalogue, to be copied and edited.
-func ExampleYAML() []byte { return append([]byte(nil), exampleYAML...) }
-
 // Example returns the shipped example: three mobile operators, seven products. Every call returns a new one.
 func Example() *Catalogue {
 	c, err := Parse(exampleYAML)
