@@ -168,8 +168,8 @@ func (d *Decoder) tweetV2(t *tweet) {
 // and the history lists them, the first one first.
 func (d *Decoder) versionV2(it *stream.Item, history value) {
 	first := history.first().id()
-	if first == "" || first == it.ID || it.ID == "" {
-		return
+	if first == "" || first == it.ID || it.ID == "" || it.PublishedAt == 0 {
+		return // without a time of its own it is malformed, whatever the time of the first version
 	}
 	it.OriginID = first
 	it.EditedAt = it.PublishedAt
