@@ -4,6 +4,7 @@ package roll
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"otklik/stream"
@@ -32,10 +33,12 @@ const forever stream.Time = 7_258_118_400_000
 type Config struct {
 	Window window.Config
 	Epoch  uint16
-	Store  Store
-	Sink   task.Sink
-	Dead   DeadLetters
-	Now    func() time.Time // the wall clock, for idle partitions only; default time.Now
+	// Upstream is the topic whose panes roll merges: otklik.mentions.
+	Upstream string
+	Store    Store
+	Sink     task.Sink
+	Dead     DeadLetters
+	Now      func() time.Time // the wall clock, for idle partitions only; default time.Now
 }
 
 // Processor is roll on one partition of otklik.panes: the brands whose keys hash to it.
@@ -48,6 +51,8 @@ type Processor struct {
 	brands    map[string]*window.Rolling
 	watermark *window.Tracker
 	positions map[int32]stream.Position // the newest watermark message of each track partition
+	used      map[int32]stream.Position // the newest position of each track partition of which a partial was used
+	durable   map[int32]stream.Position // how far each track partition is known to be durable
 
 	restart  stream.Progress // where this task began
 	position stream.Position
@@ -64,6 +69,7 @@ func New(cfg Config, p stream.Partition, observer task.Observer) *Processor {
 	return &Processor{
 		cfg: cfg, partition: p, observer: observer, ledger: task.NewLedger(stream.StageRoll, p),
 		brands: map[string]*window.Rolling{}, watermark: window.NewTracker(cfg.Window), positions: map[int32]stream.Position{},
+		used: map[int32]stream.Position{}, durable: map[int32]stream.Position{},
 	}
 }
 
@@ -83,6 +89,11 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	p.flushed = p.position
 	p.restart = stream.Progress{Position: p.position, Watermark: progress.Watermark}
 	p.watermark.Restore(progress.Watermark, task.Marks(progress.Sources), p.cfg.Now())
+	if next != task.FromFirst {
+		for i := range progress.Sources {
+			p.used[progress.Sources[i].Partition.Number] = stream.Position(progress.Sources[i].Offset)
+		}
+	}
 	return next, nil
 }
 
@@ -125,7 +136,9 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 		return err
 	}
 	for i := range panes {
-		p.brands[panes[i].pane.Brand].Apply(panes[i].pane, panes[i].position)
+		pane := panes[i].pane
+		p.brands[pane.Brand].Apply(pane, panes[i].position)
+		p.used[pane.Partition] = max(p.used[pane.Partition], pane.Position)
 	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	if batch.Gap > 0 && len(batch.Records) > 0 {
@@ -141,7 +154,7 @@ func (p *Processor) mark(w *wire.Watermark) {
 		return // of a zombie or a replay
 	}
 	p.positions[w.Partition] = w.Position
-	p.watermark.ObserveWatermark(stream.Partition{Topic: string(stream.StageTrack), Number: w.Partition}, w.Time, w.Idle, p.cfg.Now())
+	p.watermark.ObserveWatermark(trackPartition(w.Partition), w.Time, w.Idle, p.cfg.Now())
 }
 
 // load fetches the minutes that memory does not hold: the newest day of a brand that this task has not met yet, and the
@@ -155,6 +168,9 @@ func (p *Processor) load(ctx context.Context, panes []partial) error {
 		}
 	}
 	if len(unknown) > 0 {
+		if err := p.settle(ctx); err != nil {
+			return err
+		}
 		from := p.brands[unknown[0]].Since(p.restart.Watermark) // the same for all
 		stored, err := p.cfg.Store.MinutePanes(ctx, unknown, from, forever)
 		if err != nil {
@@ -174,6 +190,9 @@ func (p *Processor) load(ctx context.Context, panes []partial) error {
 		if from >= to {
 			continue
 		}
+		if err := p.settle(ctx); err != nil {
+			return err
+		}
 		stored, err := p.cfg.Store.MinutePanes(ctx, []string{r.Brand()}, from, to)
 		if err != nil {
 			return err
@@ -181,6 +200,63 @@ func (p *Processor) load(ctx context.Context, panes []partial) error {
 		r.Load(from, to, stored, panes[i].position)
 	}
 	return nil
+}
+
+// settleInterval is how often settle looks again.
+const settleInterval = 50 * time.Millisecond
+
+// settle waits until the panes in ClickHouse hold every partial that was used before. Track produces a partial before it writes
+// the row, so a pane that is loaded in between would be the one before the partial, which does not come again: the windows
+// would lack it until its minute changes once more. Normally that is over in the time of a flush; if track died in its
+// flush, it is over when track has replayed it.
+func (p *Processor) settle(ctx context.Context) error {
+	for number, position := range p.used {
+		upstream := stream.Partition{Topic: p.cfg.Upstream, Number: number}
+		for p.durable[number] < position {
+			progress, ok, err := p.cfg.Store.Progress(ctx, stream.StageTrack, upstream)
+			if err != nil {
+				return err
+			}
+			if ok {
+				p.durable[number] = progress.Position
+			}
+			if p.durable[number] >= position {
+				break
+			}
+			again := time.NewTimer(settleInterval)
+			select {
+			case <-again.C:
+			case <-ctx.Done():
+				again.Stop()
+				return fmt.Errorf("wait for track to write %s up to %s (it is at %s; does the stage track run?): %w",
+					upstream, position, p.durable[number], context.Cause(ctx))
+			}
+		}
+	}
+	return nil
+}
+
+// sources returns, per track partition, the newest position that was used (as an offset) and how far its watermark has come.
+func (p *Processor) sources() []stream.SourceMark {
+	var out []stream.SourceMark
+	told := map[int32]bool{}
+	for _, mark := range p.watermark.Marks() {
+		told[mark.Source.Number] = true
+		out = append(out, stream.SourceMark{
+			Source: stream.Source{Partition: mark.Source, Offset: int64(p.used[mark.Source.Number])}, EventTime: mark.EventTime,
+		})
+	}
+	for number, position := range p.used {
+		if !told[number] { // its watermark stands in the next record
+			out = append(out, stream.SourceMark{Source: stream.Source{Partition: trackPartition(number), Offset: int64(position)}})
+		}
+	}
+	return out
+}
+
+// trackPartition names a partition of track as a source of watermarks.
+func trackPartition(number int32) stream.Partition {
+	return stream.Partition{Topic: string(stream.StageTrack), Number: number}
 }
 
 // Flush makes the changed rows of the rolling windows durable.
@@ -201,9 +277,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 		}
 	}
 	progress := stream.Progress{Stage: stream.StageRoll, Partition: p.partition, Position: p.position, Watermark: watermark}
-	for _, mark := range p.watermark.Marks() {
-		progress.Sources = append(progress.Sources, stream.SourceMark{Source: stream.Source{Partition: mark.Source}, EventTime: mark.EventTime})
-	}
+	progress.Sources = p.sources()
 	p.rows.Progress = append(p.rows.Progress, progress)
 	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {
 		return 0, err

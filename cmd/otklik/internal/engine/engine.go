@@ -195,7 +195,7 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 		}, p, out, observer), nil
 	case stream.StageRoll:
 		return roll.New(roll.Config{
-			Window: window.Config(e.Config.Window), Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
+			Window: window.Config(e.Config.Window), Epoch: epoch, Upstream: topics.Mentions, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
 		}, p, observer), nil
 	}
 	return nil, fmt.Errorf("stage %q is not known; use ingest, track or roll", stage)

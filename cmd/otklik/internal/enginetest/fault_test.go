@@ -109,9 +109,10 @@ const (
 
 // tornSink passes rows on to ClickHouse up to a cut.
 type tornSink struct {
-	to  task.Sink
-	at  func() cut
-	rng *rand.Rand
+	to        task.Sink
+	at        func() cut
+	meanwhile func() // what others do before anything is written
+	rng       *rand.Rand
 }
 
 // some returns a random part of rows, in their order.
@@ -133,6 +134,7 @@ func some[T any](rng *rand.Rand, rows []T) []T {
 
 // Flush implements task.Sink.
 func (s *tornSink) Flush(ctx context.Context, rows *task.Rows) error {
+	s.meanwhile()
 	at := s.at()
 	if at == nowhere {
 		return s.to.Flush(ctx, rows)
@@ -171,6 +173,8 @@ type owner struct {
 	torn   bool // dead
 	cut    cut  // of its next flush
 	divide bool // its next produce dies
+	// meanwhile, if set, is what others do between its producing and its writing.
+	meanwhile func()
 }
 
 // faults runs the three processors over a log in memory and the real ClickHouse, one step at a time, and kills, replaces and
@@ -250,7 +254,11 @@ func (f *faults) feed(sim *simulate.Simulator) *simulate.Truth {
 
 // processor makes the processor of an owner, with its faults.
 func (f *faults) processor(j job, o *owner) (task.Processor, error) {
-	sink := &tornSink{to: f.ClickHouse.Writer(), at: func() cut { return o.cut }, rng: f.rng}
+	sink := &tornSink{to: f.ClickHouse.Writer(), at: func() cut { return o.cut }, rng: f.rng, meanwhile: func() {
+		if o.meanwhile != nil {
+			o.meanwhile()
+		}
+	}}
 	divide := func() bool { return o.divide }
 	topics := &f.Config.Kafka.Topics
 	observer := f.metrics.Task(j.stage, j.partition)
@@ -269,7 +277,7 @@ func (f *faults) processor(j job, o *owner) (task.Processor, error) {
 			QuietGap: f.Config.Care.QuietGap, ThreadHorizon: f.Config.Limits.ThreadHorizon, Store: store, Sink: sink, Dead: memdead{},
 		}, j.partition, newMemout(f.log, topics.Panes, topics.Partitions.Panes, f.rng, divide), observer), nil
 	default:
-		return roll.New(roll.Config{Window: window.Config(f.Config.Window), Store: f.ClickHouse, Sink: sink, Dead: memdead{}}, j.partition, observer), nil
+		return roll.New(roll.Config{Window: window.Config(f.Config.Window), Upstream: topics.Mentions, Store: f.ClickHouse, Sink: sink, Dead: memdead{}}, j.partition, observer), nil
 	}
 }
 
