@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +20,8 @@ import (
 	"otklik/cmd/otklik/internal/config"
 	"otklik/cmd/otklik/internal/engine"
 	"otklik/cmd/otklik/internal/enginetest"
+	"otklik/cmd/otklik/internal/local"
+	"otklik/cmd/otklik/internal/ops"
 	"otklik/deploy/embedded"
 	"otklik/deploy/embedded/embeddedtest"
 	"otklik/stream"
@@ -71,6 +76,7 @@ const (
 type killed struct {
 	*enginetest.Stack
 
+	home   embedded.ClickHouseConfig
 	server *embedded.ClickHouse
 	log    *os.File
 	file   string // its otklik.yaml
@@ -83,14 +89,12 @@ func newKilled(t *testing.T) *killed {
 	embeddedtest.Require(t)
 	dir := t.TempDir()
 	users := []embedded.User{{Name: "otklik", Password: childPassword, Grants: []string{"GRANT ALL ON *.*"}}}
-	server, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: filepath.Join(dir, "clickhouse"), Users: users})
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := &killed{home: embedded.ClickHouseConfig{Dir: filepath.Join(dir, "clickhouse"), Users: users}, file: filepath.Join(dir, "otklik.yaml")}
+	k.restart(t)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := server.Stop(ctx); err != nil {
+		if err := k.server.Stop(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -103,7 +107,6 @@ func newKilled(t *testing.T) *killed {
 			t.Error(err)
 		}
 	})
-	k := &killed{server: server, file: filepath.Join(dir, "otklik.yaml")}
 	text := fmt.Sprintf(`
 kafka:
   brokers: [%q]
@@ -113,7 +116,7 @@ clickhouse: {addrs: [%q], user: otklik, password_env: %s}
 limits: {flush_interval: 60ms, micro_batch_records: 200}
 http: {listen: ""}
 log: {level: warn}
-`, broker.Addr(), server.Native(), passwordEnv)
+`, broker.Addr(), k.server.Native(), passwordEnv)
 	if err := os.WriteFile(k.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +135,23 @@ log: {level: warn}
 		}
 	})
 	return k
+}
+
+// restart starts ClickHouse on its folder and, from the second time on, on its port.
+func (k *killed) restart(t *testing.T) {
+	t.Helper()
+	server, err := embedded.StartClickHouse(t.Context(), k.home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.server = server
+	_, port, err := net.SplitHostPort(server.Native())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k.home.NativePort, err = strconv.Atoi(port); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // run starts the engine as a process.
@@ -270,6 +290,129 @@ func TestKill(t *testing.T) {
 	k.end(t, cmd)
 	k.wait(t, k.run(t, "--once"))
 	k.compare(t, truth)
+}
+
+// TestKillClickHouse kills ClickHouse under load, -9, and starts it again on its folder, while the engine goes on running; once
+// the engine dies with it. What ClickHouse had acknowledged is there, what it had not comes again.
+func TestKillClickHouse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	kills, seed := fromEnv(t, killsEnv, 30)/5, uint64(fromEnv(t, seedEnv, 1))
+	t.Logf("%s=%d %s=%d", killsEnv, 5*kills, seedEnv, seed)
+	k := newKilled(t)
+	rng := rand.New(rand.NewPCG(seed, 3))
+	const late = 2 * time.Second
+	events := 600 * kills
+	fed := k.load(t, k.Simulation(t, seed, events), events, time.Duration(kills)*2*late)
+	cmd := k.run(t)
+	await(t, late)
+	for n := range kills {
+		await(t, time.Duration(rng.Int64N(int64(late))))
+		k.server.Kill()
+		if n == kills/2 {
+			k.kill(t, cmd)
+		}
+		await(t, time.Duration(rng.Int64N(int64(late))))
+		k.restart(t)
+		if n == kills/2 {
+			cmd = k.run(t)
+		}
+	}
+	truth, ok := <-fed
+	if !ok {
+		t.Fatal("the feed failed")
+	}
+	k.drained(t)
+	k.end(t, cmd) // the same process all along
+	k.wait(t, k.run(t, "--once"))
+	k.compare(t, truth)
+}
+
+// TestKillDemo kills the whole stack in one process: broker, ClickHouse, engine and feed. Started again on the same folder it goes
+// on where it was, and ends with the figures of a day that nobody disturbed.
+func TestKillDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a minute")
+	}
+	embeddedtest.Require(t)
+	kills, seed := max(10, fromEnv(t, killsEnv, 30)/3), uint64(fromEnv(t, seedEnv, 1))
+	t.Logf("%s=%d %s=%d", killsEnv, 3*kills, seedEnv, seed)
+	dir := t.TempDir()
+	output, err := os.Create(filepath.Join(dir, "demo.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &killed{log: output}
+	t.Cleanup(func() {
+		if err := output.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	data := filepath.Join(dir, "data")
+	events := 600 * kills
+	args := []string{
+		"demo", "--once", "--data", data, "--seed", strconv.FormatUint(seed, 10), "--events", strconv.Itoa(events),
+		"--pace", (time.Duration(kills) * 2 * time.Second).String(),
+	}
+	rng := rand.New(rand.NewPCG(seed, 4))
+	for range kills {
+		cmd := start(t, output, args...)
+		await(t, time.Second/2+time.Duration(rng.Int64N(int64(5*time.Second))))
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatalf("the demo ended before it was killed: %v\n%s", err, k.said(t))
+		}
+		if err := cmd.Wait(); cmd.ProcessState.Exited() {
+			t.Fatalf("the demo ended before it was killed: %v\n%s", err, k.said(t))
+		}
+	}
+	k.wait(t, start(t, output, args...))
+
+	cfg := config.Default()
+	release, err := local.Attach(t.Context(), data, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	})
+	sim, err := simulate.New(simulate.Config{Seed: seed, Events: events, Minutes: true, Start: played(t, data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		_, more = sim.Next()
+	}
+	ch, err := engine.ConnectClickHouse(t.Context(), cfg, ops.NewMetrics(nil), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := ch.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	enginetest.Compare(t, t.Context(), ch, sim.Truth())
+	enginetest.Recount(t, t.Context(), ch, cfg)
+	if t.Failed() {
+		t.Logf("the demo said:\n%s", k.said(t))
+	}
+}
+
+// played returns the midnight of the day that the demo plays into a data folder.
+func played(t *testing.T, data string) stream.Time {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(data, "feed.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state struct{ Start stream.Time }
+	if err := json.Unmarshal(text, &state); err != nil {
+		t.Fatal(err)
+	}
+	return state.Start
 }
 
 // compare fails the test unless the tables show the truth.
