@@ -3,10 +3,13 @@ GO      ?= go
 TOOL    := $(GO) tool -modfile=deploy/tools/go.mod
 PKGS    ?= ./...
 ARGS    ?=
+KILLS   ?= 100
+SEEDS   ?= 20
+SEED    ?= 1
 MVN     := $(shell command -v java >/dev/null && command -v mvn)
 CC_HERE := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 
-.PHONY: all demo test build setup setup-kafka lint format generate bench clean
+.PHONY: all demo test soak build setup setup-kafka lint format generate bench clean
 all: build
 
 demo: build ## run the whole engine on a simulated day (ARGS="--once" ends by itself); needs no Java
@@ -19,6 +22,10 @@ ifeq ($(CC_HERE),)
 else
 	OTKLIK_INTEGRATION=required CGO_ENABLED=1 $(TOOL) gotestsum --format pkgname -- -race -shuffle=on -timeout=18m $(PKGS)
 endif
+
+soak: setup ## the crash tests many times over: KILLS=100 SEEDS=20 SEED=1, any of them
+	OTKLIK_INTEGRATION=required OTKLIK_KILLS=$(KILLS) OTKLIK_SEEDS=$(SEEDS) OTKLIK_SEED=$(SEED) \
+		$(GO) test -v -count=1 -timeout=90m -run='^Test(Kill|Torn|Zombie|RollRestarts)' ./cmd/otklik ./cmd/otklik/internal/enginetest
 
 build: setup ## bin/otklik
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/otklik ./cmd/otklik

@@ -34,20 +34,6 @@ const killsEnv = "OTKLIK_KILLS"
 // seedEnv repeats a run: the same records, the same moments.
 const seedEnv = "OTKLIK_SEED"
 
-// fromEnv returns a number of the environment.
-func fromEnv(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q: a positive number is needed", name, text)
-	}
-	return n
-}
-
 // start runs this test binary as `otklik ARGS`; see TestMain.
 func start(t *testing.T, output *os.File, args ...string) *exec.Cmd {
 	t.Helper()
@@ -260,7 +246,8 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes more than a minute")
 	}
-	kills, seed := fromEnv(t, killsEnv, 30), uint64(fromEnv(t, seedEnv, 1))
+	t.Parallel()
+	kills, seed := enginetest.Number(t, killsEnv, 30), uint64(enginetest.Number(t, seedEnv, 1))
 	t.Logf("%s=%d %s=%d", killsEnv, kills, seedEnv, seed)
 	k := newKilled(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -298,7 +285,8 @@ func TestKillClickHouse(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	kills, seed := fromEnv(t, killsEnv, 30)/5, uint64(fromEnv(t, seedEnv, 1))
+	t.Parallel()
+	kills, seed := max(5, enginetest.Number(t, killsEnv, 30)/5), uint64(enginetest.Number(t, seedEnv, 1))
 	t.Logf("%s=%d %s=%d", killsEnv, 5*kills, seedEnv, seed)
 	k := newKilled(t)
 	rng := rand.New(rand.NewPCG(seed, 3))
@@ -335,8 +323,9 @@ func TestKillDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes more than a minute")
 	}
+	t.Parallel()
 	embeddedtest.Require(t)
-	kills, seed := max(10, fromEnv(t, killsEnv, 30)/3), uint64(fromEnv(t, seedEnv, 1))
+	kills, seed := max(10, enginetest.Number(t, killsEnv, 30)/3), uint64(enginetest.Number(t, seedEnv, 1))
 	t.Logf("%s=%d %s=%d", killsEnv, 3*kills, seedEnv, seed)
 	dir := t.TempDir()
 	output, err := os.Create(filepath.Join(dir, "demo.log"))

@@ -428,7 +428,7 @@ func (f *faults) drain() {
 // TestTornFlush tears flushes at every step of every stage, many times over, lets zombies flush after others have taken over, and
 // compares the tables with the truth.
 func TestTornFlush(t *testing.T) {
-	for seed := range uint64(enginetest.Number(t, "OTKLIK_SEEDS", 4)) {
+	for seed := range uint64(enginetest.Number(t, "OTKLIK_SEEDS", 2)) {
 		seed += uint64(enginetest.Number(t, "OTKLIK_SEED", 1))
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			s := enginetest.New(t, func(cfg *config.Config) {
