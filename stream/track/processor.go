@@ -25,7 +25,8 @@ type Store interface {
 	OpenPanes(ctx context.Context, partition int32, endAfter stream.Time) ([]window.Pane, error)
 	// Panes returns the panes with these keys that exist.
 	Panes(ctx context.Context, partition int32, keys []window.Key) ([]window.Pane, error)
-	// EachTurn calls fn for all turns, with a position of at most upTo, of the threads that have a turn since.
+	// EachTurn calls fn for all turns, with a position of at most upTo, of the threads that have a turn since; the turns of a
+	// thread come one after the other.
 	EachTurn(ctx context.Context, partition int32, since stream.Time, upTo stream.Position, fn func(*task.TurnRow) error) error
 	// Turns returns the turns, with a position of at most upTo, of these threads.
 	Turns(ctx context.Context, partition int32, keys []care.Key, upTo stream.Position) ([]task.TurnRow, error)
@@ -144,18 +145,32 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	threads := map[care.Key][]care.Turn{}
-	err = p.cfg.Store.EachTurn(ctx, p.partition.Number, p.horizon(watermark, p.cfg.ThreadHorizon), p.position, func(t *task.TurnRow) error {
-		threads[t.Key] = append(threads[t.Key], t.Turn)
+	if err := p.restoreThreads(ctx, watermark); err != nil {
+		return 0, err
+	}
+	return next, p.restoreCounts(ctx, watermark)
+}
+
+// restoreThreads loads the conversations one by one: a million of them at once would take as much memory as the book itself.
+func (p *Processor) restoreThreads(ctx context.Context, watermark stream.Time) error {
+	var key care.Key
+	var turns []care.Turn
+	err := p.cfg.Store.EachTurn(ctx, p.partition.Number, p.horizon(watermark, p.cfg.ThreadHorizon), p.position, func(t *task.TurnRow) error {
+		if t.Key != key && len(turns) > 0 {
+			p.book.Restore(key, turns)
+			turns = turns[:0]
+		}
+		key = t.Key
+		turns = append(turns, t.Turn)
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for key, turns := range threads {
+	if len(turns) > 0 {
 		p.book.Restore(key, turns)
 	}
-	return next, p.restoreCounts(ctx, watermark)
+	return nil
 }
 
 // restoreCounts loads the books and the open panes. Rows beyond the restart point come along with their position: they skip
