@@ -39,10 +39,7 @@ func appendCID(b []byte, id string) []byte {
 // appendCommit appends the start of a Jetstream line up to the record.
 func (s *Simulator) appendCommit(b []byte, p *post, operation string) []byte {
 	key := blueskyKey(p.id)
-	b = append(b, `{"did":"`...)
-	b = append(b, p.author.id...)
-	b = append(b, `","time_us":`...)
-	b = appendInt(b, int64(p.when())*1000+417)
+	b = appendJetstream(b, p, int64(p.when())*1000+417)
 	b = append(b, `,"kind":"commit","commit":{"rev":"`...)
 	b = append(b, key...)
 	b = append(b, `","operation":"`...)

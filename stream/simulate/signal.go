@@ -285,13 +285,18 @@ func (s *Simulator) telegramSignal(b []byte, p *post) []byte {
 	return append(b, `,"old_reaction":[],"new_reaction":[{"type":"emoji","emoji":"👍"}]}}`...)
 }
 
+// appendJetstream begins an event of Jetstream.
+func appendJetstream(b []byte, p *post, micros int64) []byte {
+	b = append(b, `{"did":"`...)
+	b = append(b, p.author.id...)
+	b = append(b, `","time_us":`...)
+	return appendInt(b, micros)
+}
+
 func (s *Simulator) blueskySignal(b []byte, p *post) []byte {
 	switch p.note {
 	case signalHeartbeat:
-		b = append(b, `{"did":"`...)
-		b = append(b, p.author.id...)
-		b = append(b, `","time_us":`...)
-		b = appendInt(b, int64(p.at)*1000)
+		b = appendJetstream(b, p, int64(p.at)*1000)
 		b = append(b, `,"kind":"identity","identity":{"did":"`...)
 		b = append(b, p.author.id...)
 		b = append(b, `","handle":"someone.bsky.example","seq":`...)
@@ -300,20 +305,14 @@ func (s *Simulator) blueskySignal(b []byte, p *post) []byte {
 		b = appendTime(b, p.at, layoutMillis)
 		return append(b, `"}}`...)
 	case signalDelete:
-		b = append(b, `{"did":"`...)
-		b = append(b, p.author.id...)
-		b = append(b, `","time_us":`...)
-		b = appendInt(b, int64(p.at)*1000)
+		b = appendJetstream(b, p, int64(p.at)*1000)
 		b = append(b, `,"kind":"commit","commit":{"rev":"`...)
 		b = appendTID(b, p.at, s.serial)
 		b = append(b, `","operation":"delete","collection":"app.bsky.feed.post","rkey":"`...)
 		b = append(b, blueskyKey(p.original.id)...)
 		return append(b, `"}}`...)
 	}
-	b = append(b, `{"did":"`...)
-	b = append(b, p.author.id...)
-	b = append(b, `","time_us":`...)
-	b = appendInt(b, int64(p.at)*1000)
+	b = appendJetstream(b, p, int64(p.at)*1000)
 	b = append(b, `,"kind":"commit","commit":{"rev":"`...)
 	b = appendTID(b, p.at, s.serial)
 	b = append(b, `","operation":"create","collection":"app.bsky.`...)
