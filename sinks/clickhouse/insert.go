@@ -295,6 +295,20 @@ func (c *Client) insertSettings() driver.Settings {
 // reasonRejected is the reason of the dead letter of a row that ClickHouse refuses.
 const reasonRejected = "rejected_row"
 
+// withoutValues cuts from ClickHouse's message what the row holds: that is personal data, which belongs into the payload of a
+// dead letter, where retention drops it, and into no log.
+func withoutValues(cause error) error {
+	var exception *driver.Exception
+	if !errors.As(cause, &exception) {
+		return cause
+	}
+	message, _, cut := strings.Cut(exception.Message, "Column values:")
+	if !cut {
+		return cause
+	}
+	return fmt.Errorf("code %d: %s", exception.Code, strings.TrimSpace(message))
+}
+
 // rejectRow makes a dead letter of a row that is refused, and stores what is left of it without its free texts, if that is a
 // row still: what other rows count must not be missing here (see "Rejected rows" in stream/DESIGN.md).
 func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error {
@@ -308,8 +322,8 @@ func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error
 	}
 	err = in.reject(ctx, in.table.name, stream.DeadLetter{
 		Stage: stage, Source: source, Reason: reasonRejected,
-		Detail: fmt.Sprintf("table %s: %v", in.table.name, cause), At: at, Payload: payload,
-	}, cause)
+		Detail: fmt.Sprintf("table %s: %v", in.table.name, withoutValues(cause)), At: at, Payload: payload,
+	}, withoutValues(cause))
 	if err != nil || in.table.bare == nil {
 		return err
 	}
@@ -318,7 +332,7 @@ func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error
 		return nil // its dead letter is all there is: verify says so
 	}
 	return in.store(ctx, []*T{bare}, func(_ context.Context, _ *T, again error) error {
-		in.client.cfg.Logger.Error("row rejected without its texts too", "table", in.table.name, "source", source.String(), "error", again)
+		in.client.cfg.Logger.Error("row rejected without its texts too", "table", in.table.name, "source", source.String(), "error", withoutValues(again))
 		return nil
 	})
 }

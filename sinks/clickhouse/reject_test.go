@@ -28,6 +28,9 @@ func TestRejectedTextKeepsItsMention(t *testing.T) {
 	if err != nil || len(found) != 1 || found[0].Item.Text != "" || found[0].Label != rows[123].Label || found[0].Position != rows[123].Position {
 		t.Errorf("the row without its text: %+v, %v", found, err)
 	}
+	if n := value(t, s, "SELECT toString(countIf(position(detail, 'REFUSED') > 0 AND position(detail, 'Column values') > 0)) FROM "+s.Database()+".deadletters"); n != "0" {
+		t.Errorf("%s dead letters hold the values of the row in their detail", n)
+	}
 	letters := value(t, s, "SELECT toString(count()) FROM "+s.Database()+".deadletters WHERE reason = 'rejected_row' AND position(payload, 'REFUSED') > 0")
 	if letters != "1" {
 		t.Errorf("%s dead letters with the text, want 1", letters)
