@@ -123,9 +123,9 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 			continue // of a torn flush: the replay makes it again
 		}
 		key := p.identities.key(row.Item.Platform, row.Item.Identity(), row.Brand)
-		if known, ok := p.identities.seen[key]; ok && row.Position > known.position {
+		if followed, overtaken := p.overtaken(key, row); overtaken {
 			return fmt.Errorf("mention %s of %s was followed to position %s by another owner of %s, here to %s: %w",
-				row.Item.Identity(), row.Brand, row.Position, p.partition, known.position, errOvertaken)
+				row.Item.Identity(), row.Brand, row.Position, p.partition, followed, errOvertaken)
 		}
 		p.stored[key] = row
 		if _, ok := p.identities.seen[key]; !ok {
@@ -133,6 +133,25 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// overtaken reports whether a stored version is ahead of memory, and how far memory has come: of a known mention that is its
+// version, of one that memory has forgotten the panes of its time that it holds. Those that it does not hold are read later, and
+// have the version then.
+func (p *Processor) overtaken(key identityKey, row *stream.MentionRow) (stream.Position, bool) {
+	if known, ok := p.identities.seen[key]; ok {
+		return known.position, row.Position > known.position
+	}
+	if row.Position <= p.position {
+		return p.position, false
+	}
+	for _, g := range window.Grains {
+		pane := window.Key{Grain: g, Start: row.Item.PublishedAt.Truncate(g.Span()), Brand: row.Brand, Platform: row.Item.Platform}
+		if restored, held := p.panes.Restored(&pane); held && restored < row.Position {
+			return restored, true
+		}
+	}
+	return p.position, false
 }
 
 // fetchThreads loads the threads that memory has dropped and the batch goes back to: those of late turns, and those that hold the

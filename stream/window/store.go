@@ -98,6 +98,16 @@ func (s *Store) Restore(panes []Pane) {
 	}
 }
 
+// Restored returns up to which position the row of the table held the log when the pane was taken into memory; false for a pane
+// that is not there.
+func (s *Store) Restored(k *Key) (stream.Position, bool) {
+	ser := s.series[seriesKey{k.Brand, k.Platform, k.Product}]
+	if ser == nil || ser.grains[k.Grain][k.Start] == nil {
+		return 0, false
+	}
+	return ser.grains[k.Grain][k.Start].restored, true
+}
+
 // Missing appends to dst the keys of the panes that the contribution changes, that may exist in the table panes and are
 // not in memory. The caller must read them, by one query for a whole batch, and hand what it found to Restore and
 // the rest to Absent before it applies the contribution, with no Evict in between. For Respond ask with a

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
+	"otklik/cmd/otklik/internal/config"
 	"otklik/cmd/otklik/internal/enginetest"
 	"otklik/stream"
 	"otklik/stream/care"
@@ -68,6 +70,32 @@ func (h *hooked) Turns(ctx context.Context, n int32, keys []care.Key, upTo strea
 	return h.Store.Turns(ctx, n, keys, upTo)
 }
 
+// say appends a version of a mention to a partition of otklik.mentions.
+func (f *faults) say(p stream.Partition, item string, published, edited stream.Time, label stream.Label, products ...string) {
+	m := stream.Mention{
+		Item: stream.Item{
+			Platform: stream.VK, Kind: stream.Post, ID: item, Author: stream.Account{ID: "author"}, Thread: item,
+			PublishedAt: published, EditedAt: edited,
+		},
+		Brand: "mts", Label: label, Products: products, Customer: "author", ReceivedAt: published,
+		Source: stream.Source{Partition: stream.Partition{Topic: "firehose.vk"}, Offset: int64(len(f.log.partitions[p]))},
+	}
+	f.log.add(p, published, []byte(item), wire.AppendMention(nil, &m))
+}
+
+// once lets the owner of a partition process what there is and flush; one that gives up is gone.
+func (f *faults) once(j job) {
+	f.t.Helper()
+	o := f.owner(j)
+	f.process(j, o, f.left(j, o))
+	if !o.torn {
+		f.flush(j, o, nowhere, false)
+	}
+	if o.torn {
+		delete(f.owners, j)
+	}
+}
+
 // TestZombieEdits lets a former owner of a partition flush two edits at every moment at which its successor asks ClickHouse
 // something: the successor must count the edits exactly once all the same. Both flush whole and torn.
 func TestZombieEdits(t *testing.T) {
@@ -86,15 +114,7 @@ func TestZombieEdits(t *testing.T) {
 			item := fmt.Sprintf("item-%d", serial)
 			published := base + stream.Time(serial)*10*stream.Second
 			version := func(edited stream.Time, label stream.Label, products ...string) {
-				m := stream.Mention{
-					Item: stream.Item{
-						Platform: stream.VK, Kind: stream.Post, ID: item, Author: stream.Account{ID: "author"}, Thread: item,
-						PublishedAt: published, EditedAt: edited,
-					},
-					Brand: "mts", Label: label, Products: products, Customer: "author", ReceivedAt: published,
-					Source: stream.Source{Partition: stream.Partition{Topic: "firehose.vk"}, Offset: int64(len(f.log.partitions[p]))},
-				}
-				f.log.add(p, published, []byte(item), wire.AppendMention(nil, &m))
+				f.say(p, item, published, edited, label, products...)
 			}
 			former := f.owner(j)
 			version(0, stream.Negative, "mobile")
@@ -128,6 +148,40 @@ func TestZombieEdits(t *testing.T) {
 	}
 }
 
+// TestZombieEditsForgotten does the same to a mention that memory has forgotten, whose panes the successor has loaded before.
+func TestZombieEditsForgotten(t *testing.T) {
+	s := enginetest.New(t, func(cfg *config.Config) { cfg.Limits.IdentityHorizon = time.Hour })
+	f := newFaults(t, s, 1)
+	const base = stream.Time(1_772_442_000_000)
+	j := job{stream.StageTrack, stream.Partition{Topic: s.Config.Kafka.Topics.Mentions}}
+	f.say(j.partition, "old", base, 0, stream.Negative)
+	f.say(j.partition, "new", base+50*stream.Hour, 0, stream.Neutral)
+	f.once(j)
+	former := f.owner(j)
+	delete(f.owners, j)
+
+	f.say(j.partition, "late", base+stream.Hour, 0, stream.Neutral)
+	f.say(j.partition, "old", base, base+1, stream.Positive)
+	f.say(j.partition, "old", base, base+2, stream.Neutral)
+	f.process(j, former, 3)
+	f.say(j.partition, "later", base+2*stream.Hour, 0, stream.Neutral)
+	successor := f.owner(j)
+	f.process(j, successor, 1) // the panes of the day are in its memory now
+	f.flush(j, former, nowhere, false)
+	for !successor.torn && f.left(j, successor) > 0 {
+		f.process(j, successor, 1)
+	}
+	if successor.torn {
+		delete(f.owners, j)
+		successor = f.owner(j)
+		f.process(j, successor, 100)
+	}
+	f.flush(j, successor, nowhere, false)
+	if report, err := s.ClickHouse.Verify(t.Context()); err != nil || report.PaneMismatches != 0 {
+		t.Fatal(report.Differences, err)
+	}
+}
+
 // TestRollRestartsWhileTrackFlushes restarts roll when it has used a partial whose row is not yet in ClickHouse: the windows that
 // it goes on to write must hold that partial all the same.
 func TestRollRestartsWhileTrackFlushes(t *testing.T) {
@@ -138,31 +192,13 @@ func TestRollRestartsWhileTrackFlushes(t *testing.T) {
 	mention := func(partition int32, minute int64) job {
 		p := stream.Partition{Topic: topics.Mentions, Number: partition}
 		item := fmt.Sprintf("item-%d-%d", partition, minute)
-		m := stream.Mention{
-			Item: stream.Item{
-				Platform: stream.VK, Kind: stream.Post, ID: item, Author: stream.Account{ID: "author"}, Thread: item,
-				PublishedAt: base + stream.Time(minute)*stream.Minute,
-			},
-			Brand: "mts", Label: stream.Negative, Customer: "author", ReceivedAt: base,
-			Source: stream.Source{Partition: stream.Partition{Topic: "firehose.vk"}, Offset: int64(len(f.log.partitions[p]))},
-		}
-		f.log.add(p, base, []byte(item), wire.AppendMention(nil, &m))
+		f.say(p, item, base+stream.Time(minute)*stream.Minute, 0, stream.Negative)
 		return job{stream.StageTrack, p}
-	}
-	follow := func(j job) {
-		o := f.owner(j)
-		f.process(j, o, f.left(j, o))
-		if !o.torn {
-			f.flush(j, o, nowhere, false)
-		}
-		if o.torn {
-			delete(f.owners, j)
-		}
 	}
 	roll := func() {
 		for _, j := range f.work {
 			if j.stage == stream.StageRoll {
-				follow(j)
+				f.once(j)
 			}
 		}
 	}
@@ -174,10 +210,10 @@ func TestRollRestartsWhileTrackFlushes(t *testing.T) {
 				delete(f.owners, j)
 			}
 		}
-		follow(mention(1, 1))
+		f.once(mention(1, 1))
 		roll()
 	}
-	follow(first)
+	f.once(first)
 	f.drain()
 	enginetest.Recount(t, t.Context(), s.ClickHouse, s.Config)
 }
