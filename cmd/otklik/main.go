@@ -31,7 +31,7 @@ func main() {
 
 // run is the whole program: nothing below it reads the process's arguments, environment or standard streams.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
-	root := newRootCommand()
+	root := newRootCommand() //nolint:contextcheck // ExecuteContext hands the context to the commands
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -109,7 +109,7 @@ func (s *service) recreate(t *testing.T, topic string, n int) {
 	t.Helper()
 	remove := kmsg.NewPtrDeleteTopicsRequest()
 	named := kmsg.NewDeleteTopicsRequestTopic()
-	named.Topic = kmsg.StringPtr(topic)
+	named.Topic = new(topic)
 	remove.TopicNames, remove.Topics = []string{topic}, append(remove.Topics, named)
 	removed, err := remove.RequestWith(t.Context(), s.kgo)
 	if err == nil {
@@ -211,6 +211,7 @@ func TestRefusals(t *testing.T) {
 
 // recreatedRawTopic begins a raw topic anew: what is in it is new, what was counted stays counted.
 func recreatedRawTopic(t *testing.T, s *service) {
+	t.Helper()
 	const topic = "firehose.generic"
 	ranges, err := s.Kafka.Ranges(t.Context(), topic)
 	if err != nil || ranges[0].End < 5 || ranges[1].End < 5 {

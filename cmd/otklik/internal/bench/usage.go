@@ -84,7 +84,7 @@ func (r *run) startProfile() (stop func() error, err error) {
 	if r.ProfileDir == "" {
 		return func() error { return nil }, nil
 	}
-	if err := os.MkdirAll(r.ProfileDir, 0o755); err != nil {
+	if err := os.MkdirAll(r.ProfileDir, 0o750); err != nil {
 		return nil, err
 	}
 	cpu, err := os.Create(filepath.Join(r.ProfileDir, "cpu.pprof"))
@@ -110,7 +110,7 @@ func thisMachine() Machine {
 	if err != nil {
 		return m // not Linux
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
 			m.CPU = strings.TrimSpace(value)

@@ -112,7 +112,10 @@ func (p *Proxy) carry(client net.Conn) {
 	if !p.hold(client) {
 		return
 	}
-	server, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var dialer net.Dialer
+	server, err := dialer.DialContext(ctx, "tcp", p.target)
 	if err != nil {
 		_ = client.Close()
 		return

@@ -106,7 +106,8 @@ func panes(truth *simulate.Truth) []string {
 		if c.Positive+c.Neutral+c.Negative+c.Unlabelled+c.Own+c.Spam == 0 {
 			continue
 		}
-		line := []string{c.Grain, sqlTime(c.Start), c.Brand, string(c.Platform), c.Product}
+		line := make([]string, 0, 15)
+		line = append(line, c.Grain, sqlTime(c.Start), c.Brand, string(c.Platform), c.Product)
 		for _, n := range []int64{
 			c.Positive, c.Neutral, c.Negative, c.Unlabelled, c.Own, c.Spam, c.Reposts, c.Questions, c.Severe, c.Counts.Requests,
 		} {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"otklik/sinks/clickhouse"
 	"otklik/stream"
@@ -147,10 +148,8 @@ func (r *run) wanted(record []stream.DeadLetter) bool {
 		return true
 	}
 	for i := range record {
-		for _, reason := range r.Reasons {
-			if record[i].Reason == reason {
-				return true
-			}
+		if slices.Contains(r.Reasons, record[i].Reason) {
+			return true
 		}
 	}
 	return false

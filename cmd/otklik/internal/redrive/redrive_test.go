@@ -83,12 +83,16 @@ func TestRun(t *testing.T) {
 		topics  map[stream.Partition][]string
 	}{
 		{
-			"all", redrive.Options{}, redrive.Summary{Records: 3, Letters: 4, NotRaw: 3, Emptied: 1},
+			"all",
+			redrive.Options{},
+			redrive.Summary{Records: 3, Letters: 4, NotRaw: 3, Emptied: 1},
 			topics{part(0): {"a", "b"}, part(1): {"c"}},
 		},
 		{
-			"a reason takes the whole record", redrive.Options{Reasons: []string{"future"}},
-			redrive.Summary{Records: 2, Letters: 3, NotRaw: 1, Emptied: 1}, topics{part(0): {"a", "b"}},
+			"a reason takes the whole record",
+			redrive.Options{Reasons: []string{"future"}},
+			redrive.Summary{Records: 2, Letters: 3, NotRaw: 1, Emptied: 1},
+			topics{part(0): {"a", "b"}},
 		},
 		{"limit", redrive.Options{Limit: 1}, redrive.Summary{Records: 1, Letters: 1}, topics{part(0): {"a"}}},
 		{"topic", redrive.Options{Topic: "firehose.old"}, redrive.Summary{NotRaw: 1}, topics{}},
