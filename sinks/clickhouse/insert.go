@@ -329,7 +329,7 @@ func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error
 	}
 	bare := in.table.bare(row)
 	if in.table.validate(bare) != nil {
-		return nil // its dead letter is all there is: verify says so
+		return nil //nolint:nilerr // its dead letter is all there is: verify says so
 	}
 	return in.store(ctx, []*T{bare}, func(_ context.Context, _ *T, again error) error {
 		in.client.cfg.Logger.Error("row rejected without its texts too", "table", in.table.name, "source", source.String(), "error", withoutValues(again))
