@@ -41,7 +41,7 @@ func TestPartitionWithoutLeader(t *testing.T) {
 	cluster.ControlKey(int16(kmsg.Metadata), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		if !orphaned.Load() {
-			return nil, nil, false
+			return nil, nil, false //nolint:nilnil // not handled here
 		}
 		return withoutLeader(t, request, cluster.ListenAddrs()[0]), nil, true
 	})
@@ -57,6 +57,7 @@ func TestPartitionWithoutLeader(t *testing.T) {
 
 // withoutLeader answers a request for metadata: three partitions, of which the second has no leader.
 func withoutLeader(t *testing.T, request kmsg.Request, addr string) kmsg.Response {
+	t.Helper()
 	response := request.ResponseKind().(*kmsg.MetadataResponse)
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -70,7 +71,7 @@ func withoutLeader(t *testing.T, request kmsg.Request, addr string) kmsg.Respons
 	broker.Host, broker.Port = host, int32(port)
 	response.Brokers = append(response.Brokers, broker)
 	topic := kmsg.NewMetadataResponseTopic()
-	topic.Topic = kmsg.StringPtr("t")
+	topic.Topic = new("t")
 	for n := range int32(3) {
 		p := kmsg.NewMetadataResponseTopicPartition()
 		p.Partition, p.Replicas, p.ISR = n, []int32{0}, []int32{0}
