@@ -68,7 +68,7 @@ type Observer interface {
 // Config paces a task.
 type Config struct {
 	Stage         stream.Stage
-	FlushInterval time.Duration // between flushes while records come; default 1 s
+	FlushInterval time.Duration // flush at its multiples on the wall clock while records come; default 1 s
 	FlushRecords  int           // flush earlier after so many records; default 100,000
 	FlushTimeout  time.Duration // for the last flush when the generation ends; default 10 s
 	StallTimeout  time.Duration // how long one batch may take before the task is declared hanging; default 10 min
@@ -134,6 +134,7 @@ type task struct {
 
 	next      int64 // next offset to process
 	unflushed int
+	behind    bool // more waits than was read since the last flush
 	lastFlush time.Time
 	torn      bool // a batch or a flush was interrupted: memory is no longer the state at t.next
 }
@@ -199,7 +200,7 @@ func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
 		if err := t.process(ctx, batch); err != nil {
 			return err
 		}
-		if t.unflushed >= t.cfg.FlushRecords || time.Since(t.lastFlush) >= t.cfg.FlushInterval || t.reached() {
+		if t.unflushed >= t.cfg.FlushRecords || t.due() || t.reached() {
 			if err := t.flush(ctx); err != nil {
 				return err
 			}
@@ -208,6 +209,22 @@ func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
 			return errDone
 		}
 	}
+}
+
+// catchUpIntervals is how many multiples of the flush interval a task lets pass while it catches up: its figures are old
+// anyway, and fewer inserts let it be done sooner.
+const catchUpIntervals = 2
+
+// due reports whether the wall clock has passed a multiple of the interval since the last flush. All tasks of a process thus flush
+// in the same moment, and the sink sends their rows in common inserts: an insert costs ClickHouse milliseconds however few rows it
+// has. What has passed is measured on the monotonic clock, so a wall clock that is set back delays nothing.
+func (t *task) due() bool {
+	interval := t.cfg.FlushInterval
+	left := interval - time.Duration(t.lastFlush.UnixNano())%interval
+	if t.behind {
+		left += catchUpIntervals * interval
+	}
+	return time.Since(t.lastFlush) >= left
 }
 
 func (t *task) reached() bool { return t.cfg.Bounded && t.next >= t.cfg.Until }
@@ -240,7 +257,9 @@ func (t *task) process(ctx context.Context, batch kafka.Batch) error {
 	if len(batch.Records) == 0 {
 		t.unflushed++ // a tick may have moved a watermark: it counts as something to flush
 	}
-	t.cfg.Observer.Lag(max(0, batch.End-t.next))
+	lag := max(0, batch.End-t.next)
+	t.behind = lag > int64(t.unflushed)
+	t.cfg.Observer.Lag(lag)
 	return nil
 }
 
