@@ -101,6 +101,7 @@ type run struct {
 	tweets     *simulate.Tweets
 	topic      string
 	bytes      int64 // of the tweets in the topic
+	mentions   int64 // that ingest has made
 	server     int   // process id of ClickHouse
 	result     Result
 }

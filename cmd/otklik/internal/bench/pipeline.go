@@ -50,6 +50,7 @@ func (r *run) pipeline(ctx context.Context, e *engine.Engine) error {
 			before.at = began // no tweet named a brand
 		}
 		r.result.StartSeconds = before.at.Sub(began).Seconds()
+		r.result.Mentions = r.mentions
 		r.add(StepPipeline, before, after)
 		if err := profile(); err != nil {
 			return err
@@ -97,7 +98,7 @@ func (r *run) drained(ctx context.Context, e *engine.Engine) error {
 				return err
 			}
 			if left == 0 {
-				r.result.Mentions = counts[1]
+				r.mentions = counts[1]
 				return nil
 			}
 		}
