@@ -69,7 +69,7 @@ func (p *Proxy) Away() error {
 	return err
 }
 
-// Back takes connections again.
+// Back takes connections again, until ctx ends or the next Away.
 func (p *Proxy) Back(ctx context.Context) error {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", p.addr)
@@ -88,7 +88,7 @@ func (p *Proxy) Back(ctx context.Context) error {
 			if p.tls != nil {
 				conn = tls.Server(conn, p.tls)
 			}
-			p.work.Go(func() error { p.carry(conn); return nil })
+			p.work.Go(func() error { p.carry(ctx, conn); return nil })
 		}
 	})
 	return nil
@@ -107,7 +107,7 @@ func (p *Proxy) hold(conn net.Conn) bool {
 }
 
 // carry takes the bytes of one connection to and fro until either side ends it.
-func (p *Proxy) carry(client net.Conn) {
+func (p *Proxy) carry(ctx context.Context, client net.Conn) {
 	p.carried.Add(1)
 	if !p.hold(client) {
 		return
