@@ -84,15 +84,7 @@ func newKilled(t *testing.T) *killed {
 			t.Error(err)
 		}
 	})
-	broker, err := embedded.StartKafka(t.Context(), embedded.KafkaConfig{Dir: filepath.Join(dir, "kafka")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := broker.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	broker := embeddedtest.Kafka(t, embedded.KafkaConfig{Dir: filepath.Join(dir, "kafka")})
 	text := fmt.Sprintf(`
 kafka:
   brokers: [%q]
@@ -259,7 +251,7 @@ func TestKill(t *testing.T) {
 		}
 		return time.Duration(rng.Int64N(int64(late)))
 	}
-	events := 300 * kills
+	events := 150 * kills
 	fed := k.load(t, k.Simulation(t, seed, events), events, time.Duration(kills)*(late/2))
 	began := time.Now()
 	for range kills {
@@ -291,7 +283,7 @@ func TestKillClickHouse(t *testing.T) {
 	k := newKilled(t)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	const late = 2 * time.Second
-	events := 600 * kills
+	events := 300 * kills
 	fed := k.load(t, k.Simulation(t, seed, events), events, time.Duration(kills)*2*late)
 	cmd := k.run(t)
 	await(t, late)
@@ -339,7 +331,7 @@ func TestKillDemo(t *testing.T) {
 		}
 	})
 	data := filepath.Join(dir, "data")
-	events := 600 * kills
+	events := 300 * kills
 	args := []string{
 		"demo", "--once", "--data", data, "--seed", strconv.FormatUint(seed, 10), "--events", strconv.Itoa(events),
 		"--pace", (time.Duration(kills) * 2 * time.Second).String(),
