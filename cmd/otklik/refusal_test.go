@@ -34,15 +34,7 @@ type service struct {
 func newService(t *testing.T, extra string) *service {
 	t.Helper()
 	db := embeddedtest.ClickHouse(t)
-	broker, err := embedded.StartKafka(t.Context(), embedded.KafkaConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := broker.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	broker := embeddedtest.Kafka(t, embedded.KafkaConfig{})
 	s := &service{file: filepath.Join(t.TempDir(), "otklik.yaml"), env: map[string]string{"OTKLIK_TEST_PASSWORD": db.Password}}
 	s.write(t, s.file, fmt.Sprintf(`
 kafka:

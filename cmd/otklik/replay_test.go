@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"otklik/deploy/embedded"
+	"otklik/deploy/embedded/embeddedtest"
 	"otklik/stream"
 	"otklik/stream/kafka"
 )
@@ -37,15 +38,7 @@ func runReplay(ctx context.Context, stdin io.Reader, args ...string) (string, er
 // broker starts a Kafka and returns its address and a client of it.
 func broker(t *testing.T) (string, *kafka.Client) {
 	t.Helper()
-	k, err := embedded.StartKafka(t.Context(), embedded.KafkaConfig{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := k.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	k := embeddedtest.Kafka(t, embedded.KafkaConfig{Dir: t.TempDir()})
 	client, err := kafka.Open(kafka.Config{Brokers: []string{k.Addr()}})
 	if err != nil {
 		t.Fatal(err)

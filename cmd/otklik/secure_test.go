@@ -2,16 +2,8 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,24 +20,11 @@ import (
 // certificate returns a certificate for 127.0.0.1 and writes it as the authority to trust.
 func certificate(t *testing.T, ca string) *tls.Config {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
+	server, authority := embeddedtest.Certificate(t)
+	if err := os.WriteFile(ca, authority, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "otklik test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	return server
 }
 
 // secured is a broker with TLS and logins, and a ClickHouse behind TLS.
@@ -66,15 +45,7 @@ func newSecured(t *testing.T) *secured {
 	for _, mechanism := range []string{config.Plain, config.ScramSHA256, config.ScramSHA512} {
 		users = append(users, embedded.KafkaUser{Mechanism: mechanism, Name: "otklik", Password: kafkaPassword})
 	}
-	broker, err := embedded.StartKafka(t.Context(), embedded.KafkaConfig{TLS: server, Users: users})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := broker.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	broker := embeddedtest.Kafka(t, embedded.KafkaConfig{TLS: server, Users: users})
 	s.broker = broker.Addr()
 	s.proxy = enginetest.NewProxy(t, s.db.Native, server)
 	return s

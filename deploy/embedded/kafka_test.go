@@ -2,16 +2,11 @@ package embedded_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -26,21 +21,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"otklik/deploy/embedded"
+	"otklik/deploy/embedded/embeddedtest"
 )
-
-func startKafka(t *testing.T, cfg embedded.KafkaConfig) *embedded.Kafka {
-	t.Helper()
-	broker, err := embedded.StartKafka(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := broker.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return broker
-}
 
 // client returns a client with connections of its own: the default transport would hand out those of a killed broker.
 func client(t *testing.T, addr string) *kafka.Client {
@@ -93,7 +75,7 @@ func expect(t *testing.T, addr, topic string, partition int, offset int64, first
 }
 
 func TestKafkaRequests(t *testing.T) {
-	broker := startKafka(t, embedded.KafkaConfig{Dir: t.TempDir(), Partitions: map[string]int{"firehose.vk": 3}})
+	broker := embeddedtest.Kafka(t, embedded.KafkaConfig{Dir: t.TempDir(), Partitions: map[string]int{"firehose.vk": 3}})
 	c := client(t, broker.Addr())
 	created, err := c.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{
 		Topics: []kafka.TopicConfig{{Topic: "otklik.mentions", NumPartitions: 8, ReplicationFactor: 1}},
@@ -251,10 +233,12 @@ func TestKafkaListensOnLoopbackOnly(t *testing.T) {
 }
 
 func TestKafkaSASLAndTLS(t *testing.T) {
-	certificate, pool := selfSigned(t)
-	broker := startKafka(t, embedded.KafkaConfig{
+	server, authority := embeddedtest.Certificate(t)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority)
+	broker := embeddedtest.Kafka(t, embedded.KafkaConfig{
 		Dir: t.TempDir(),
-		TLS: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		TLS: server,
 		Users: []embedded.KafkaUser{
 			{Mechanism: embedded.SASLPlain, Name: "plain", Password: "p1"},
 			{Mechanism: embedded.SASLScramSHA256, Name: "scram256", Password: "p2"},
@@ -296,31 +280,6 @@ func TestKafkaSASLAndTLS(t *testing.T) {
 	if err := try(plain.Mechanism{Username: "plain", Password: "p1"}, x509.NewCertPool()); !errors.As(err, &unknown) {
 		t.Errorf("a certificate of an unknown authority: got %v", err)
 	}
-}
-
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "embedded broker"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
 // TestKafkaKeepsItsLogOnDisk fills the log with more than it may take in memory.

@@ -37,15 +37,7 @@ type Stack struct {
 func New(t testing.TB, tune func(*config.Config)) *Stack {
 	t.Helper()
 	db := embeddedtest.ClickHouse(t)
-	broker, err := embedded.StartKafka(t.Context(), embedded.KafkaConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := broker.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	broker := embeddedtest.Kafka(t, embedded.KafkaConfig{})
 	cfg := config.Default()
 	cfg.ClickHouse.Addrs = []string{db.Native}
 	cfg.ClickHouse.Database = db.Name

@@ -11,6 +11,7 @@ import (
 	"otklik/cmd/otklik/internal/config"
 	"otklik/cmd/otklik/internal/enginetest"
 	"otklik/deploy/embedded"
+	"otklik/deploy/embedded/embeddedtest"
 	"otklik/stream"
 )
 
@@ -18,15 +19,7 @@ import (
 func TestMemoryStaysBounded(t *testing.T) {
 	const records, size, bound = 45_000, 2000, 40 << 20
 	stack := enginetest.New(t, nil) // its broker keeps the log in memory: this test needs one on disk
-	broker, err := embedded.StartKafka(t.Context(), embedded.KafkaConfig{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := broker.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	broker := embeddedtest.Kafka(t, embedded.KafkaConfig{Dir: t.TempDir()})
 	proxy := enginetest.NewProxy(t, stack.Config.ClickHouse.Addrs[0], nil)
 	s := enginetest.NewOn(t, []string{broker.Addr()}, stack.Config, func(cfg *config.Config) {
 		cfg.ClickHouse.Addrs = []string{proxy.Addr()}
