@@ -88,7 +88,8 @@ func (p *Proxy) Back(ctx context.Context) error {
 			if p.tls != nil {
 				conn = tls.Server(conn, p.tls)
 			}
-			p.work.Go(func() error { p.carry(ctx, conn); return nil })
+			// Connections come as long as the server is back, which may be longer than the call.
+			p.work.Go(func() error { p.carry(context.WithoutCancel(ctx), conn); return nil })
 		}
 	})
 	return nil
@@ -112,9 +113,7 @@ func (p *Proxy) carry(ctx context.Context, client net.Conn) {
 	if !p.hold(client) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	var dialer net.Dialer
+	dialer := net.Dialer{Timeout: 5 * time.Second}
 	server, err := dialer.DialContext(ctx, "tcp", p.target)
 	if err != nil {
 		_ = client.Close()
