@@ -108,6 +108,9 @@ log: {level: warn}
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the engines said last:\n%s", k.said(t))
+		}
 		if err := k.log.Close(); err != nil {
 			t.Error(err)
 		}
