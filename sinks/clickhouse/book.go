@@ -28,7 +28,7 @@ func (c *Client) LedgerRows(ctx context.Context, stage stream.Stage, p stream.Pa
 		out = append(out, r)
 		return nil
 	}
-	err := c.patiently(ctx, "ledger", func() error {
+	err := c.patiently(ctx, "ledger", func(ctx context.Context) error {
 		out = out[:0]
 		return c.each(restoring(ctx), row, "SELECT "+names(&ledgerTable)+" FROM "+c.table("ledger")+
 			" FINAL WHERE stage = ? AND topic = ? AND partition = ? ORDER BY hour", string(stage), p.Topic, p.Number)
@@ -53,7 +53,7 @@ func (c *Client) Positions(ctx context.Context) ([]stream.Progress, error) {
 		out = append(out, p)
 		return nil
 	}
-	err := c.patiently(ctx, "progress", func() error {
+	err := c.patiently(ctx, "progress", func(ctx context.Context) error {
 		out = out[:0]
 		return c.each(restoring(ctx), row, "SELECT stage, topic, partition, position FROM "+c.table("progress")+" FINAL ORDER BY stage, topic, partition")
 	})

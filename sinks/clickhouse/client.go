@@ -208,14 +208,22 @@ type rowError struct{ error }
 // Unwrap returns the error itself.
 func (e *rowError) Unwrap() error { return e.error }
 
+// firstAttempt is how long the first attempt of a query that a task waits for may take.
+const firstAttempt = time.Minute
+
 // patiently runs a query that a task cannot go on without, again and again while its fault passes by itself: a server that
 // is away, restarts or has no connection free must make the task wait and not end it. Query may have handled some rows
 // when it is run again.
-func (c *Client) patiently(ctx context.Context, table string, query func() error) error {
+//
+// An attempt has a time-out of its own: a server that dies and comes back can leave a connection on which no answer ever comes.
+// It doubles with every attempt, so that a restore that is only slow comes to its end.
+func (c *Client) patiently(ctx context.Context, table string, query func(context.Context) error) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, 5*time.Second
-	for {
-		err := query()
+	for timeout := firstAttempt; ; timeout *= 2 {
+		attempt, cancel := context.WithTimeout(ctx, timeout)
+		err := query(attempt)
+		cancel()
 		if err == nil || ctx.Err() != nil {
 			return err
 		}

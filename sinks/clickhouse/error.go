@@ -21,11 +21,13 @@ const (
 var transientCodes = map[int32]bool{
 	3:    true, // UNEXPECTED_END_OF_FILE
 	32:   true, // ATTEMPT_TO_READ_AFTER_EOF
+	33:   true, // CANNOT_READ_ALL_DATA
 	74:   true, // CANNOT_READ_FROM_FILE_DESCRIPTOR
 	75:   true, // CANNOT_WRITE_TO_FILE_DESCRIPTOR
 	76:   true, // CANNOT_OPEN_FILE
 	95:   true, // CANNOT_READ_FROM_SOCKET
 	96:   true, // CANNOT_WRITE_TO_SOCKET
+	107:  true, // FILE_DOESNT_EXIST: a part that a merge has just replaced
 	159:  true, // TIMEOUT_EXCEEDED
 	160:  true, // TOO_SLOW
 	201:  true, // QUOTA_EXCEEDED
@@ -34,6 +36,7 @@ var transientCodes = map[int32]bool{
 	209:  true, // SOCKET_TIMEOUT
 	210:  true, // NETWORK_ERROR
 	225:  true, // NO_ZOOKEEPER
+	232:  true, // NO_SUCH_DATA_PART
 	236:  true, // ABORTED
 	242:  true, // TABLE_IS_READ_ONLY
 	243:  true, // NOT_ENOUGH_SPACE
@@ -46,6 +49,8 @@ var transientCodes = map[int32]bool{
 	425:  true, // SYSTEM_ERROR
 	439:  true, // CANNOT_SCHEDULE_TASK
 	473:  true, // DEADLOCK_AVOIDED
+	667:  true, // NOT_INITIALIZED: a table of a server that is starting
+	722:  true, // ASYNC_LOAD_WAIT_FAILED: likewise
 	745:  true, // SERVER_OVERLOADED
 	999:  true, // KEEPER_EXCEPTION
 	1000: true, // POCO_EXCEPTION: the socket layer

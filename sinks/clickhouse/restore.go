@@ -86,7 +86,7 @@ func (c *Client) Progress(ctx context.Context, stage stream.Stage, p stream.Part
 		}
 		return nil
 	}
-	err := c.patiently(ctx, "progress", func() error {
+	err := c.patiently(ctx, "progress", func(ctx context.Context) error {
 		return c.each(restoring(ctx), row, "SELECT position, watermark, source_topics, source_partitions, source_offsets, source_indexes, source_event_times FROM "+
 			c.table("progress")+" FINAL WHERE stage = ? AND topic = ? AND partition = ?", string(stage), p.Topic, p.Number)
 	})
@@ -117,7 +117,7 @@ func (c *Client) EachIdentity(ctx context.Context, partition int32, since stream
 		id.Versions = versionsOf(versions)
 		return fn(&id)
 	}
-	err := c.patiently(ctx, "mentions", func() error {
+	err := c.patiently(ctx, "mentions", func(ctx context.Context) error {
 		return c.each(restoring(ctx), row, "SELECT platform, item_id, brand, published_at, first_position, position, edited_at, if(versions = [0], [], versions) FROM "+
 			c.table("mentions")+" FINAL PREWHERE partition = ? AND published_at >= "+literal(since)+" WHERE first_position <= ?", partition, uint64(upTo))
 	})
@@ -167,7 +167,7 @@ func (c *Client) Mentions(ctx context.Context, keys []stream.IdentityKey) ([]str
 			return nil, fmt.Errorf("look up %d mentions: %w", len(keys), err)
 		}
 		had := len(out)
-		err = c.patiently(ctx, "mentions", func() error {
+		err = c.patiently(ctx, "mentions", func(ctx context.Context) error {
 			out = out[:had]
 			return c.each(restoring(ctx, t), func(scan func(...any) error) error {
 				row, err := scanMention(scan)
@@ -346,7 +346,7 @@ func (c *Client) panes(ctx context.Context, condition string, args ...any) ([]wi
 		out = append(out, p)
 		return nil
 	}
-	err := c.patiently(ctx, "panes", func() error {
+	err := c.patiently(ctx, "panes", func(ctx context.Context) error {
 		out = out[:0]
 		return c.each(ctx, row, "SELECT "+paneColumns+" FROM "+c.table("panes")+" FINAL "+condition, args...)
 	})
@@ -423,7 +423,7 @@ func (c *Client) turns(ctx context.Context, fn func(*TurnRow) error, condition s
 		had++
 		return fn(&r)
 	}
-	return c.patiently(ctx, "turns", func() error {
+	return c.patiently(ctx, "turns", func(ctx context.Context) error {
 		seen = 0
 		return c.each(ctx, row, "SELECT "+turnColumns+" FROM "+c.table("turns")+" FINAL "+condition)
 	})
