@@ -67,6 +67,7 @@ Everything is kept in the data folder, also when the process is killed: the next
 				o.Terminal = term.IsTerminal(int(f.Fd()))
 			}
 			o.DefaultDir = defaultDataDir
+			o.Program = os.Args[0] // what is printed can then be pasted, also where otklik is not on the PATH
 			return demo.Run(cmd.Context(), o)
 		},
 	}

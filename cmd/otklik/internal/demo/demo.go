@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ type Options struct {
 	Events    int
 	Pace      time.Duration // how long the simulated day takes; 0 plays as fast as it can
 	Out       io.Writer
-	Terminal  bool // Out is a terminal
+	Terminal  bool   // Out is a terminal
+	Program   string // how this program was called, for the commands to go on with; "" is "otklik"
 	Logger    *slog.Logger
 	// DefaultDir returns the data folder when Data is empty: input is "" or the identity of the user's own records.
 	DefaultDir func(input string) (string, error)
@@ -297,7 +299,7 @@ func (d *demo) result(ctx context.Context, report *clickhouse.Report, took time.
 		report.PaneCells, report.PaneMismatches)
 	fmt.Fprintf(&b, "%d records in %s.\n\nTo go on with:\n", report.Records, took.Round(100*time.Millisecond))
 	for _, q := range Queries(d.Catalogue) {
-		fmt.Fprintf(&b, "  otklik sql --data %s %q\n", d.Data, q)
+		fmt.Fprintf(&b, "  %s sql --data %s %q\n", cmp.Or(d.Program, "otklik"), d.Data, q)
 	}
 	_, err = io.WriteString(d.Out, b.String())
 	return err
