@@ -363,7 +363,8 @@ func fill(t *testing.T, c *clickhouse.Client) {
 	}
 }
 
-// TestGrants: the analyst reads every view and no table, the dashboard reader only the views without texts and authors.
+// TestGrants: the analyst reads every view and no table, the dashboard reader only the views without authors and
+// customers, of which posts alone has texts and addresses.
 func TestGrants(t *testing.T) {
 	c, server, database := ownServer(t)
 	fill(t, c)
@@ -402,7 +403,7 @@ func TestGrants(t *testing.T) {
 		}
 		if open[table.Name] {
 			for _, column := range table.Columns {
-				if personal[column.Name] {
+				if personal[column.Name] && (table.Name != "posts" || column.Name != "text" && column.Name != "url") {
 					t.Errorf("dashboard sees %s.%s", table.Name, column.Name)
 				}
 			}

@@ -53,10 +53,12 @@ func (c Credentials) withDefaults() Credentials {
 	return c
 }
 
-// dashboardViews are the views without texts, authors and customers: all that a dashboard may read.
+// dashboardViews are the views without authors and customers: all that a dashboard may read. Only posts shows texts and addresses,
+// which the desk works from.
 var dashboardViews = []string{
 	"sentiment_1m", "sentiment_1h", "sentiment_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
 	"share_of_voice", "audience", "community_growth", "communities", "alerts", "claims", "ledger", "books", "freshness", "deadletter_reasons",
+	"voices", "posts", "waits",
 }
 
 // DashboardViews returns the names of the views that the dashboard reader may read.
@@ -65,7 +67,7 @@ func DashboardViews() []string { return slices.Clone(dashboardViews) }
 const gibibyte = 1 << 30
 
 // Users returns the three users: the writer owns both databases, the analyst reads every view, the dashboard reader only
-// views without texts and authors.
+// views without authors and customers.
 func Users(database string, c Credentials) []User {
 	if database == "" {
 		database = DefaultDatabase
