@@ -52,6 +52,8 @@ type Processor struct {
 	labels    sentiment.Scratch
 	others    []brand.Span // names of the other brands of the item
 	model     string
+	batch     sentiment.BatchClassifier // nil: texts are labelled one by one
+	waiting   waiting
 	out       Outbox
 	observer  task.Observer
 
@@ -74,8 +76,9 @@ func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox, o
 	if cfg.MaxFuture <= 0 {
 		cfg.MaxFuture = 5 * time.Minute
 	}
+	batch, _ := cfg.Classifier.(sentiment.BatchClassifier)
 	return &Processor{
-		cfg: cfg, partition: p, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), out: out, observer: observer,
+		cfg: cfg, partition: p, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), batch: batch, out: out, observer: observer,
 		ledger: task.NewLedger(stream.StageIngest, p),
 	}, nil
 }
@@ -101,8 +104,12 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	p.seen = stream.Books{}
 	p.buf = p.buf[:0]
+	p.waiting.reset()
 	for i := range batch.Records {
 		p.record(&batch.Records[i])
+	}
+	if err := p.labelWaiting(ctx); err != nil {
+		return err
 	}
 	if err := p.out.Send(ctx); err != nil {
 		return err
@@ -159,8 +166,12 @@ func (p *Processor) record(rec *stream.Record) {
 		}
 		for h := range hits {
 			m := p.mention(it, hits, h, src, rec.Timestamp)
-			p.cfg.Pseudonyms.apply(&m)
-			p.produce(&m)
+			if p.batch != nil {
+				p.wait(&m, hits, h)
+			} else {
+				p.label(&m, hits, h)
+				p.produce(&m)
+			}
 			b.Read++
 			b.Mentions++
 			src.Index++
@@ -170,7 +181,9 @@ func (p *Processor) record(rec *stream.Record) {
 	p.ledger.At(rec.Timestamp, pos).Add(&b)
 }
 
+// produce queues a labelled mention for its topic.
 func (p *Processor) produce(m *stream.Mention) {
+	p.cfg.Pseudonyms.apply(m)
 	start := len(p.buf)
 	p.buf = wire.AppendMention(p.buf, m)
 	key := len(p.buf)
