@@ -53,6 +53,7 @@ says what they take.`,
 			if err != nil {
 				return err
 			}
+			defer ops.PaceCollector(int64(cfg.Limits.Memory))()
 			if memory {
 				result, err := bench.MeasureMemory(cmd.Context(), bench.MemoryOptions{Cases: cases, Identities: seen, Config: cfg})
 				if err != nil {

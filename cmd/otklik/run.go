@@ -77,6 +77,7 @@ func runService(ctx context.Context, cfg *config.Config, once bool, stderr io.Wr
 	if err != nil {
 		return err
 	}
+	defer ops.PaceCollector(int64(cfg.Limits.Memory))()
 	metrics := ops.NewMetrics(nil)
 	health := &ops.Health{}
 	health.Expect("engine")

@@ -163,6 +163,9 @@ type Limits struct {
 	// FlushInterval and FlushRecords: a task flushes when either is reached.
 	FlushInterval time.Duration `yaml:"flush_interval"`
 	FlushRecords  int           `yaml:"flush_records"`
+	// Memory is how far the heap may grow before garbage is collected more often than it need be; state that does not fit
+	// exceeds it.
+	Memory Size `yaml:"memory"`
 }
 
 // Privacy says what is kept of persons.
@@ -219,9 +222,10 @@ func Default() *Config {
 			IdentityHorizon:   48 * time.Hour,
 			ThreadHorizon:     96 * time.Hour,
 			MicroBatchRecords: 5000,
-			MicroBatchBytes:   4 << 20,
+			MicroBatchBytes:   1 << 20,
 			FlushInterval:     time.Second,
 			FlushRecords:      100_000,
+			Memory:            1 << 30,
 		},
 		Privacy: Privacy{TextDays: schemas.DefaultRetention.TextDays},
 		HTTP:    HTTP{Listen: "127.0.0.1:9464"},

@@ -30,6 +30,8 @@ const (
 	maxReplication  = 128
 	maxMicroBytes   = Size(1 << 30)
 	minMicroBytes   = Size(64 << 10)
+	minMemory       = Size(128 << 20)
+	maxMemory       = Size(1 << 42)
 	maxFlushEvery   = 10 * time.Minute
 	maxFutureLimit  = 24 * time.Hour
 	minHorizon      = time.Hour
@@ -339,6 +341,7 @@ func (v *validator) limits(l *Limits, quietGap time.Duration) {
 	}
 	between(v, "limits.micro_batch_records", l.MicroBatchRecords, 1, maxMicroBatch)
 	between(v, "limits.micro_batch_bytes", l.MicroBatchBytes, minMicroBytes, maxMicroBytes)
+	between(v, "limits.memory", l.Memory, minMemory, maxMemory)
 	between(v, "limits.flush_interval", l.FlushInterval, 10*time.Millisecond, maxFlushEvery)
 	between(v, "limits.flush_records", l.FlushRecords, 1, maxFlushRecords)
 }

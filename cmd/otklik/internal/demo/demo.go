@@ -55,7 +55,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := d.choose(); err != nil {
 		return err
 	}
-	stack, err := local.Open(ctx, d.Data, d.config(), o.Logger)
+	cfg := d.config()
+	defer ops.PaceCollector(int64(cfg.Limits.Memory))()
+	stack, err := local.Open(ctx, d.Data, cfg, o.Logger)
 	if err != nil {
 		return err
 	}
