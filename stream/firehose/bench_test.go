@@ -50,7 +50,8 @@ func BenchmarkDecode(b *testing.B) {
 // BenchmarkParse checks and walks one top level of the same status: what of BenchmarkDecode is gjson's.
 func BenchmarkParse(b *testing.B) {
 	raw := string(fixture(b, "twitter_status.json")[0])
-	document, fault := parse(raw)
+	d := decoder(b, stream.Twitter)
+	document, fault := d.document.parse(raw)
 	if fault != nil {
 		b.Fatal(fault)
 	}
@@ -58,7 +59,7 @@ func BenchmarkParse(b *testing.B) {
 		b.SetBytes(int64(len(raw)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, fault := parse(raw); fault != nil {
+			if _, fault := d.document.parse(raw); fault != nil {
 				b.Fatal(fault)
 			}
 		}

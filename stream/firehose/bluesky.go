@@ -216,7 +216,7 @@ func (d *Decoder) facets(it *stream.Item, v value) {
 			if did := f.get("did"); did.quoted() {
 				a := stream.Account{ID: did.id()}
 				if 0 <= start && start < end && end <= int64(len(it.Text)) && it.Text[start] == '@' {
-					a.Name = strings.Clone(strings.ToValidUTF8(it.Text[start+1:end], ""))
+					a.Name = strings.ToValidUTF8(it.Text[start+1:end], "")
 				}
 				mention(it, a)
 			}

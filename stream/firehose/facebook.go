@@ -207,7 +207,7 @@ func (d *Decoder) facebookChange(v value, field, page string, entryTime stream.T
 			it.EditedAt = max(entryTime, it.PublishedAt)
 			it.Note = verb.inner()
 		case !verb.there(), verb.is("add"):
-			if published.number() && !published.yes() || published.raw == "false" || hidden.yes() && it.Kind == stream.Post {
+			if published.number() && !published.yes() || published.raw() == "false" || hidden.yes() && it.Kind == stream.Post {
 				it.Kind = stream.Other
 				it.Note = "unpublished"
 			}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/tidwall/gjson"
 
 	"otklik/stream"
 )
@@ -110,6 +109,7 @@ func TestAnswerSharesThread(t *testing.T) {
 }
 
 func TestMoment(t *testing.T) {
+	d := decoder(t, stream.Generic)
 	for _, c := range []struct{ raw, want string }{
 		{`1715674502`, "2024-05-14T08:15:02.000Z"},
 		{`"1715674502"`, "2024-05-14T08:15:02.000Z"},
@@ -148,7 +148,7 @@ func TestMoment(t *testing.T) {
 		{`{}`, "unknown"},
 		{``, "unknown"},
 	} {
-		at, ok := moment(view(gjson.Parse(c.raw)))
+		at, ok := moment(d.document.view(c.raw))
 		if at.String() != c.want || ok != (c.want != "unknown") {
 			t.Errorf("moment(%s) = %s, %v, want %s", c.raw, at, ok, c.want)
 		}

@@ -31,7 +31,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"unsafe"
 
 	"otklik/stream"
@@ -83,7 +82,9 @@ type Decoder struct {
 	items   []stream.Item
 	faults  []error
 
-	buf      []byte           // scratch of text
+	document document         // the record
+	payload  document         // JSON within a string of it
+	scratch  scratch          // strings that stand nowhere in the record
 	includes twitterIncludes  // of a Twitter v2 response
 	profiles map[string]value // of a VK response, by id
 }
@@ -94,7 +95,9 @@ func New(p stream.Platform) (*Decoder, error) {
 	if !ok {
 		return nil, fmt.Errorf("firehose: no decoder for platform %q; use one of %v", p, stream.Platforms)
 	}
-	return &Decoder{platform: p, decode: decode}, nil
+	d := &Decoder{platform: p, decode: decode}
+	d.document.scratch, d.payload.scratch = &d.scratch, &d.scratch
+	return d, nil
 }
 
 var decoders = map[stream.Platform]func(*Decoder, value){
@@ -127,15 +130,15 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 	if len(raw) > MaxRecord {
 		return dst, &Malformed{Reason: "too_large", Detail: fmt.Sprintf("the record has %d bytes, the limit is %d", len(raw), MaxRecord)}
 	}
-	// The values below are views on raw that live for this call; whatever an item keeps is copied.
-	view := unsafe.String(unsafe.SliceData(raw), len(raw))
+	view := borrow(raw)
 	d.arrived, d.items, d.faults = arrived, dst, d.faults[:0]
+	d.scratch.reset()
 	before := len(dst)
 	switch {
 	case d.platform == stream.Mastodon && eventStream(view):
 		d.mastodonEventStream(view)
 	default:
-		record, fault := parse(view)
+		record, fault := d.document.parse(view)
 		if fault != nil {
 			d.items = nil
 			return dst, fault
@@ -148,6 +151,8 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 	}
 	d.includes.reset()
 	clear(d.profiles)
+	d.document.reset()
+	d.payload.reset()
 	dst, d.items = d.items, nil
 	if len(dst) == before && len(d.faults) == 0 {
 		return dst, &Malformed{Reason: "unknown_shape", Detail: fmt.Sprintf("no object of %s in it: %s", d.platform, glimpse(view))}
@@ -160,6 +165,10 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 	}
 	return dst, errors.Join(d.faults...)
 }
+
+// borrow returns b as a string without a copy. Either b is never written to again, or the string is forgotten before the end of
+// Decode.
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // glimpse returns the beginning of a payload for a message, cleaned.
 func glimpse(s string) string {
@@ -191,7 +200,7 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 		}
 		if it.PublishedAt == 0 {
 			if stated.stated() {
-				d.rejectf("bad_time", "%s %s: the time %s is none that the platform uses", it.Kind, it.ID, glimpse(stated.raw))
+				d.rejectf("bad_time", "%s %s: the time %s is none that the platform uses", it.Kind, it.ID, glimpse(stated.raw()))
 			} else {
 				d.rejectf("no_time", "%s %s says nowhere when it was published", it.Kind, it.ID)
 			}
@@ -209,14 +218,15 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 		}
 	}
 	if it.Thread == "" && it.ID != "" {
-		it.Thread = string(d.platform) + ":" + it.ID
+		it.Thread = d.scratch.join(string(d.platform), ":", it.ID)
 	}
 	if it.Note == "" && (it.Kind == stream.Notice || it.Kind == stream.Other) {
 		it.Note = "unnamed"
 	}
 	if it.Note != "" { // often the name of a member of the record
-		it.Note = strings.Clone(clean(cut(it.Note, maxName)))
+		it.Note = clean(cut(it.Note, maxName))
 	}
+	own(it)
 	d.items = append(d.items, *it)
 }
 
@@ -229,7 +239,7 @@ func (d *Decoder) note(kind stream.Kind, what string) {
 
 // errorResponse rejects the answer of an API that is an error instead of data.
 func (d *Decoder) errorResponse(detail value) {
-	d.rejectf("error_response", "the platform answered with an error instead of data: %s", glimpse(detail.raw))
+	d.rejectf("error_response", "the platform answered with an error instead of data: %s", glimpse(detail.raw()))
 }
 
 // edited makes an item a later version when it was edited after it was published.
@@ -278,10 +288,10 @@ func (d *Decoder) pair(it *stream.Item, addressed stream.Account) {
 	case self == "" && other == "":
 		it.Paired = false // nobody is known: the item stands alone
 	case self == "" || other == "":
-		it.Thread = string(d.platform) + ":" + self + other
+		it.Thread = d.scratch.join(string(d.platform), ":", self, other)
 	case self < other:
-		it.Thread = string(d.platform) + ":" + self + "~" + other
+		it.Thread = d.scratch.join(string(d.platform), ":", self, "~", other)
 	default:
-		it.Thread = string(d.platform) + ":" + other + "~" + self
+		it.Thread = d.scratch.join(string(d.platform), ":", other, "~", self)
 	}
 }

@@ -103,7 +103,7 @@ func (d *Decoder) genericItem(v value) {
 		}
 	}
 	if known == 0 {
-		d.rejectf("unknown_shape", "no member of schemas/generic.schema.json in it: %s", glimpse(v.raw))
+		d.rejectf("unknown_shape", "no member of schemas/generic.schema.json in it: %s", glimpse(v.raw()))
 		return
 	}
 	it.Kind = stream.Kind(d.name(kind))
@@ -116,9 +116,13 @@ func (d *Decoder) genericItem(v value) {
 		it.Kind = stream.Comment
 	case it.Kind == "":
 		it.Kind = stream.Post
-	case !slices.Contains(genericKinds, it.Kind):
-		d.rejectf("unknown_shape", "%s: kind %q is none of %v", orElse(it.ID, "an item"), it.Kind, genericKinds)
-		return
+	default:
+		at := slices.Index(genericKinds, it.Kind)
+		if at < 0 {
+			d.rejectf("unknown_shape", "%s: kind %q is none of %v", orElse(it.ID, "an item"), it.Kind, genericKinds)
+			return
+		}
+		it.Kind = genericKinds[at] // not the record's own letters
 	}
 	it.PublishedAt, _ = moment(published)
 	if html.filled() && !text.filled() {

@@ -166,7 +166,7 @@ func vkAccount(target string) (string, bool) {
 			continue
 		}
 		if prefix == "id" {
-			return strings.Clone(number), true
+			return number, true
 		}
 		return "-" + number, true
 	}

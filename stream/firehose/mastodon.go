@@ -93,7 +93,7 @@ func (d *Decoder) mastodonData(event, data string) {
 		d.note(stream.Notice, orElse(event, "undefined"))
 		return
 	}
-	v, fault := parse(data)
+	v, fault := d.document.parse(data)
 	if fault != nil {
 		d.faults = append(d.faults, fault)
 		return
@@ -101,7 +101,7 @@ func (d *Decoder) mastodonData(event, data string) {
 	if v.number() && event == "" {
 		// The data of "delete" is a bare status id, that of "announcement.delete" a small number.
 		event = "announcement.delete"
-		if len(v.raw) > 9 {
+		if len(v.raw()) > 9 {
 			event = "delete"
 		}
 	}
@@ -125,7 +125,7 @@ func (d *Decoder) mastodonEvent(event string, payload value) {
 	}
 	if payload.quoted() {
 		// JSON in a string: it is resolved into memory of its own and checked like a record.
-		inner, fault := parse(clean(payload.inner()))
+		inner, fault := d.payload.parse(clean(payload.inner()))
 		if fault != nil {
 			fault.Detail = "in the payload: " + fault.Detail
 			d.faults = append(d.faults, fault)
@@ -134,7 +134,7 @@ func (d *Decoder) mastodonEvent(event string, payload value) {
 		payload = inner
 	}
 	if !payload.object() {
-		d.rejectf("unknown_shape", "the payload of %s is no object: %s", orElse(event, "an event"), glimpse(payload.raw))
+		d.rejectf("unknown_shape", "the payload of %s is no object: %s", orElse(event, "an event"), glimpse(payload.raw()))
 		return
 	}
 	d.mastodonObject(payload, event)

@@ -14,21 +14,6 @@ const maxDepth = 256
 // whitespace is what RFC 8259 allows between tokens.
 const whitespace = " \t\r\n"
 
-// parse checks that s holds exactly one JSON value (RFC 8259), nested at most maxDepth levels deep, and returns it. UTF-8 is
-// not checked here: strings are repaired when they are read.
-func parse(s string) (value, *Malformed) {
-	// gjson.Valid recurses, so the depth comes first. What has few brackets cannot be deep, and counting them is nearly free.
-	if strings.Count(s, "{")+strings.Count(s, "[") > maxDepth {
-		if at := deeper(s, maxDepth); at >= 0 {
-			return value{}, &Malformed{Reason: "too_deep", Detail: fmt.Sprintf("nested deeper than %d levels at byte %d", maxDepth, at)}
-		}
-	}
-	if !gjson.Valid(s) {
-		return value{}, diagnose(s)
-	}
-	return view(gjson.Parse(strings.Trim(s, whitespace))), nil
-}
-
 // deeper returns where s is nested deeper than that many levels, or -1.
 func deeper(s string, levels int) int {
 	depth := 0

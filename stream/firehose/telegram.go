@@ -51,7 +51,7 @@ func (d *Decoder) telegramUpdate(v value) {
 		if n == len(d.items)+len(d.faults) {
 			d.note(stream.Notice, "no updates")
 		}
-	case ok.raw == "false":
+	case ok.raw() == "false":
 		d.errorResponse(v)
 	case bare && !update.there():
 		d.telegramMessage(v, "message")
@@ -361,7 +361,7 @@ func (d *Decoder) telegramEntities(it *stream.Item, text string, entities value)
 		case kind.is("mention") && len(it.Mentions) < maxMentions:
 			from, _ := offset.integer()
 			n, _ := length.integer()
-			mention(it, stream.Account{Name: strings.Clone(strings.TrimPrefix(utf16Slice(text, from, n), "@"))})
+			mention(it, stream.Account{Name: strings.TrimPrefix(utf16Slice(text, from, n), "@")})
 		}
 	}
 }

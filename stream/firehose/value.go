@@ -25,29 +25,69 @@ const (
 	maxMentions = 256
 )
 
-// value is one JSON value as gjson reads it. Its strings are views on the record where gjson had nothing to unescape. The zero
-// value stands for an absent one. Every method tolerates a value of another type, because platforms change types (numbers
-// as strings, "" for an object). Numbers are read from their text, because gjson's are floats and ids are not; and texts are
-// cleaned when they are read (text), because gjson leaves NUL and invalid UTF-8 in them.
+// value is one JSON value of a document. Its strings are views on the record, or on the decoder's scratch space where there is
+// something to unescape: they live until the next record. The zero value stands for an absent one. Every method tolerates a value
+// of another type, because platforms change types (numbers as strings, "" for an object). Numbers are read from their text,
+// because a float cannot hold an id; and texts are cleaned when they are read (text), because a record may hold NUL and
+// invalid UTF-8.
 type value struct {
-	raw string // the JSON text
-	str string // of a string, what it says
+	doc  *document
+	node uint32 // its place in the index, or unindexed
+	kind byte
 }
 
-// view returns the value of a result.
-func view(r gjson.Result) value { return value{raw: r.Raw, str: r.Str} }
+// raw returns the JSON text.
+func (v value) raw() string {
+	switch {
+	case v.doc == nil:
+		return ""
+	case v.node == unindexed:
+		return v.doc.text
+	}
+	n := &v.doc.nodes[v.node]
+	return v.doc.text[n.start:n.end]
+}
 
 // members calls yield for every member of an object, in order; of anything else there are none.
 func (v value) members(yield func(key string, member value) bool) {
-	if v.object() {
-		gjson.Parse(v.raw).ForEach(func(key, member gjson.Result) bool { return yield(key.Str, view(member)) })
+	if v.kind != kindObject {
+		return
+	}
+	doc := v.doc
+	if v.node == unindexed {
+		gjson.Parse(doc.text).ForEach(func(key, member gjson.Result) bool { return yield(key.Str, doc.view(member.Raw)) })
+		return
+	}
+	for at, end := v.node+1, doc.nodes[v.node].next; at < end; {
+		name, member := &doc.nodes[at], &doc.nodes[at+1]
+		key := doc.text[name.start+1 : name.end-1]
+		if name.flags&escaped != 0 {
+			key = doc.scratch.unescape(key)
+		}
+		next := member.next
+		if !yield(key, value{doc: doc, node: at + 1, kind: member.kind}) {
+			return
+		}
+		at = next
 	}
 }
 
 // elements calls yield for every element of an array, in order; of anything else there are none.
 func (v value) elements(yield func(element value) bool) {
-	if v.array() {
-		gjson.Parse(v.raw).ForEach(func(_, element gjson.Result) bool { return yield(view(element)) })
+	if v.kind != kindArray {
+		return
+	}
+	doc := v.doc
+	if v.node == unindexed {
+		gjson.Parse(doc.text).ForEach(func(_, element gjson.Result) bool { return yield(doc.view(element.Raw)) })
+		return
+	}
+	for at, end := v.node+1, doc.nodes[v.node].next; at < end; {
+		next := doc.nodes[at].next
+		if !yield(doc.value(at)) {
+			return
+		}
+		at = next
 	}
 }
 
@@ -77,52 +117,97 @@ func (v value) first() value {
 	return value{}
 }
 
-func (v value) object() bool { return v.raw != "" && v.raw[0] == '{' }
-func (v value) array() bool  { return v.raw != "" && v.raw[0] == '[' }
-func (v value) quoted() bool { return v.raw != "" && v.raw[0] == '"' }
-func (v value) number() bool {
-	return v.raw != "" && (v.raw[0] == '-' || '0' <= v.raw[0] && v.raw[0] <= '9')
-}
+func (v value) object() bool { return v.kind == kindObject }
+func (v value) array() bool  { return v.kind == kindArray }
+func (v value) quoted() bool { return v.kind == kindString }
+func (v value) number() bool { return v.kind == kindNumber }
 
 // there reports whether the value is there, be it null.
-func (v value) there() bool { return v.raw != "" }
+func (v value) there() bool { return v.kind != 0 }
 
 // stated reports whether the value is there and not null.
-func (v value) stated() bool { return v.raw != "" && v.raw[0] != 'n' }
+func (v value) stated() bool { return v.kind != 0 && v.kind != kindNull }
 
 // filled reports whether the value is there and neither null, false, "", {} nor [].
 func (v value) filled() bool {
-	switch {
-	case v.raw == "", v.raw[0] == 'n', v.raw[0] == 'f', v.raw == `""`:
+	switch v.kind {
+	case 0, kindNull, kindFalse:
 		return false
-	case v.raw[0] == '{' || v.raw[0] == '[':
-		return strings.Trim(v.raw[1:len(v.raw)-1], whitespace) != ""
+	case kindString:
+		return v.raw() != `""`
+	case kindObject, kindArray:
+		raw := v.raw()
+		return strings.Trim(raw[1:len(raw)-1], whitespace) != ""
 	}
 	return true
 }
 
 // yes reports whether the value is true, a number other than 0, or one of them as a string.
 func (v value) yes() bool {
-	switch {
-	case v.raw == "true", v.raw == `"true"`, v.raw == `"1"`:
+	switch v.kind {
+	case kindTrue:
 		return true
-	case v.number():
+	case kindString:
+		return v.raw() == `"true"` || v.raw() == `"1"`
+	case kindNumber:
 		n, ok := v.integer()
 		return ok && n != 0
 	}
 	return false
 }
 
+// quotation returns the inside of a string as it is written, and what it may hold.
+func (v value) quotation() (inside string, flags uint8) {
+	if v.node == unindexed {
+		inside = v.doc.text[1 : len(v.doc.text)-1]
+		if strings.IndexByte(inside, '\\') >= 0 {
+			return inside, escaped | wide
+		}
+		return inside, wide
+	}
+	n := &v.doc.nodes[v.node]
+	return v.doc.text[n.start+1 : n.end-1], n.flags
+}
+
 // inner returns what a string says, not cleaned, or the text of a number.
 func (v value) inner() string {
-	if v.number() {
-		return v.raw
+	switch v.kind {
+	case kindString:
+		s, flags := v.quotation()
+		if flags&escaped != 0 {
+			return v.doc.scratch.unescape(s)
+		}
+		return s
+	case kindNumber:
+		return v.raw()
 	}
-	return v.str
+	return ""
+}
+
+// plain returns what a string says, or the text of a number, if it is plain ASCII as it stands: neither escaped nor unclean.
+func (v value) plain() (string, bool) {
+	switch v.kind {
+	case kindString:
+		s, flags := v.quotation()
+		return s, flags == 0
+	case kindNumber:
+		return v.raw(), true
+	}
+	return "", true
 }
 
 // is reports whether the value is that string.
-func (v value) is(s string) bool { return v.quoted() && v.str == s }
+func (v value) is(s string) bool {
+	if v.kind != kindString {
+		return false
+	}
+	inside, flags := v.quotation()
+	if flags&escaped == 0 {
+		return inside == s
+	}
+	const longest = len(`\u0000`) // that one byte can become
+	return len(inside) <= longest*len(s) && v.doc.scratch.unescape(inside) == s
+}
 
 // integer reads an integer, also from a string and from a float with a whole value.
 func (v value) integer() (int64, bool) {
@@ -150,20 +235,23 @@ func (v value) count() stream.Count {
 // the decoders prefer the string form ("id_str") wherever a platform gives both. An id that is too long, or that holds
 // nothing but spaces, is none.
 func (v value) id() string {
-	s := v.inner()
-	if v.number() {
+	s, plain := v.plain()
+	switch {
+	case v.kind == kindNumber:
 		if whole, ok := strings.CutSuffix(s, ".0"); ok && len(whole) <= 15 {
 			s = whole // a small integer that somebody's spreadsheet wrote as a float
 		}
 		if strings.ContainsAny(s, ".eE") {
 			return ""
 		}
-		return strings.Clone(s)
+		return s
+	case !plain:
+		s = clean(v.inner())
 	}
-	if s = strings.TrimSpace(clean(s)); len(s) > maxID {
+	if s = strings.TrimSpace(s); len(s) > maxID {
 		return ""
 	}
-	return strings.Clone(s)
+	return s
 }
 
 // id returns the first of several values that holds an id.
@@ -181,7 +269,7 @@ func id(candidates ...value) string {
 // oneOf returns the first value that is stated and not an empty string, or the empty value.
 func oneOf(candidates ...value) value {
 	for _, v := range candidates {
-		if v.stated() && v.raw != `""` {
+		if v.stated() && v.raw() != `""` {
 			return v
 		}
 	}
@@ -189,25 +277,15 @@ func oneOf(candidates ...value) value {
 }
 
 // text reads a string, or the text of a number, of at most limit bytes: invalid UTF-8 and lone surrogates replaced by U+FFFD,
-// NUL removed, cut at a rune boundary. The result does not alias the record.
+// NUL removed, cut at a rune boundary.
 func (d *Decoder) text(v value, limit int) string {
-	s := v.inner()
-	switch {
-	case len(s) > limit || unclean(s):
-		d.buf = d.buf[:0]
-		for _, r := range s {
-			if len(d.buf)+utf8.RuneLen(r) > limit {
-				break
-			}
-			if r != 0 {
-				d.buf = utf8.AppendRune(d.buf, r)
-			}
+	s, plain := v.plain()
+	if !plain {
+		if s = v.inner(); unclean(s) {
+			return d.scratch.clean(s, limit)
 		}
-		return string(d.buf)
-	case len(s)+len(`""`) < len(v.raw):
-		return s // gjson has unescaped it into memory of its own
 	}
-	return strings.Clone(s)
+	return cut(s, limit)
 }
 
 // name reads a handle, a display name or a note.
@@ -241,5 +319,5 @@ func cut(s string, limit int) string {
 	for limit > 0 && !utf8.RuneStart(s[limit]) {
 		limit--
 	}
-	return strings.Clone(s[:limit])
+	return s[:limit]
 }

@@ -1,0 +1,166 @@
+package firehose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// Kinds of values: the first byte of their text, but kindNumber for all digits and the minus sign.
+const (
+	kindObject byte = '{'
+	kindArray  byte = '['
+	kindString byte = '"'
+	kindNumber byte = '0'
+	kindNull   byte = 'n'
+	kindTrue   byte = 't'
+	kindFalse  byte = 'f'
+)
+
+// kinds maps the first byte of a value to its kind, anything else to 0.
+var kinds = [256]byte{
+	'{': kindObject, '[': kindArray, '"': kindString, 'n': kindNull, 't': kindTrue, 'f': kindFalse, '-': kindNumber,
+	'0': kindNumber, '1': kindNumber, '2': kindNumber, '3': kindNumber, '4': kindNumber,
+	'5': kindNumber, '6': kindNumber, '7': kindNumber, '8': kindNumber, '9': kindNumber,
+}
+
+// node is one JSON value, or the name of a member, which stands before its value.
+type node struct {
+	start, end uint32 // of its text
+	next       uint32 // the node after the value and everything in it
+	kind       byte
+	flags      uint8 // of a string
+}
+
+const (
+	// maxNodes bounds the index of a document to 16 MiB. A document with more nodes is walked by gjson, which reads a level
+	// again each time it is asked, but remembers nothing.
+	maxNodes = 1 << 20
+	// unindexed stands for the node of a value of such a document.
+	unindexed = ^uint32(0)
+	// keptNodes is the largest index that a decoder keeps for its next record.
+	keptNodes = 1 << 14
+)
+
+// document is one JSON value with an index of everything in it, which one pass makes while it checks the grammar. So what
+// nobody wants is never looked at again.
+type document struct {
+	text    string
+	nodes   []node
+	open    [maxDepth]uint32 // while the index is made, the objects and arrays that are not closed yet
+	scratch *scratch
+}
+
+// parse checks that s holds exactly one JSON value (RFC 8259), nested at most maxDepth levels deep, and returns it. The value is
+// valid until the document parses another text. UTF-8 is not checked here: strings are repaired when they are read.
+func (doc *document) parse(s string) (value, *Malformed) {
+	return doc.parseWithin(s, maxNodes)
+}
+
+// parseWithin is parse with at most that many nodes in the index.
+func (doc *document) parseWithin(s string, limit int) (value, *Malformed) {
+	doc.text = strings.Trim(s, whitespace)
+	what := doc.index(limit)
+	if what == indexed {
+		return doc.value(0), nil
+	}
+	if at := deeper(s, maxDepth); at >= 0 {
+		return value{}, &Malformed{Reason: "too_deep", Detail: fmt.Sprintf("nested deeper than %d levels at byte %d", maxDepth, at)}
+	}
+	if what == overfull && gjson.Valid(s) {
+		return doc.view(doc.text), nil
+	}
+	return value{}, diagnose(s)
+}
+
+// reset forgets what the document holds.
+func (doc *document) reset() {
+	doc.text = ""
+	if cap(doc.nodes) > keptNodes {
+		doc.nodes = nil
+	}
+}
+
+// value returns the value of a node.
+func (doc *document) value(at uint32) value {
+	return value{doc: doc, node: at, kind: doc.nodes[at].kind}
+}
+
+// view returns a value without an index; text must be valid, or empty for an absent value.
+func (doc *document) view(text string) value {
+	if text == "" {
+		return value{}
+	}
+	return value{doc: &document{text: text, scratch: doc.scratch}, node: unindexed, kind: kinds[text[0]]}
+}
+
+// outcome is how the making of an index ended.
+type outcome uint8
+
+const (
+	indexed  outcome = iota
+	broken           // the text breaks the grammar or is nested too deep
+	overfull         // it has more nodes than are allowed; nothing is known of the rest
+)
+
+// index makes the index of the text.
+func (doc *document) index(limit int) outcome {
+	s, nodes := doc.text, doc.nodes[:0]
+	depth, i := 0, 0
+	for {
+		i = afterSpace(s, i)
+		kind, flags, end := token(s, i)
+		if end < 0 || depth == maxDepth && (kind == kindObject || kind == kindArray) {
+			return broken
+		}
+		n := uint32(len(nodes))
+		nodes = append(nodes, node{start: uint32(i), end: uint32(end), next: n + 1, kind: kind, flags: flags})
+		i = afterSpace(s, end)
+		fresh := kind == kindObject || kind == kindArray
+		if fresh {
+			doc.open[depth] = n
+			depth++
+		}
+		// Close what ends here.
+		for {
+			if depth == 0 {
+				doc.nodes = nodes
+				if i != len(s) {
+					return broken
+				}
+				return indexed
+			}
+			if i == len(s) {
+				return broken
+			}
+			around := &nodes[doc.open[depth-1]]
+			kind = around.kind
+			if s[i] != kind+2 { // ']' is '[' + 2, '}' is '{' + 2
+				break
+			}
+			around.end, around.next = uint32(i+1), uint32(len(nodes))
+			i = afterSpace(s, i+1)
+			depth--
+			fresh = false
+		}
+		if !fresh {
+			if s[i] != ',' {
+				return broken
+			}
+			i++
+		}
+		if kind == kindObject {
+			i = afterSpace(s, i)
+			end, flags := nameEnd(s, i)
+			if end < 0 {
+				return broken
+			}
+			nodes = append(nodes, node{start: uint32(i), end: uint32(end), kind: kindString, flags: flags})
+			i = afterSpace(s, end) + 1 // nameEnd has seen the colon
+		}
+		if len(nodes) >= limit {
+			return overfull
+		}
+	}
+}

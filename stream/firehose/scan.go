@@ -1,0 +1,249 @@
+package firehose
+
+import (
+	"math/bits"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// The scanner finds where the tokens of JSON end, and checks them by the grammar of RFC 8259 on the way. Strings, which are most
+// of every payload, are read eight bytes at a time.
+
+// What a string holds beside plain ASCII.
+const (
+	escaped uint8 = 1 << iota // a backslash
+	wide                      // a byte beyond ASCII
+)
+
+// invalid is the end of a token that breaks the grammar.
+const invalid = -1
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// load8 returns eight bytes of s, the first one lowest.
+func load8(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// marks returns a word of which the lowest set bit lies in the first byte of x that is a quote, a backslash or a control
+// character; 0 if there is none. (Of what lies above it nothing is known: the subtractions borrow. See "Determine if a word
+// has a byte less than n" in https://graphics.stanford.edu/~seander/bithacks.html.)
+func marks(x uint64) uint64 {
+	quote, slash := x^'"'*ones, x^'\\'*ones
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (x-' '*ones)&^x) & highs
+}
+
+// stringEnd returns the end of the string whose opening quote stands before i, and what it holds; or invalid.
+func stringEnd(s string, i int) (end int, flags uint8) {
+	var seen uint64 // all bytes, one upon the other
+	for {
+		for i+8 <= len(s) {
+			x := load8(s, i)
+			m := marks(x)
+			if m == 0 {
+				seen |= x
+				i += 8
+				continue
+			}
+			n := bits.TrailingZeros64(m) &^ 7
+			seen |= x & (1<<n - 1)
+			i += n >> 3
+			break
+		}
+		for i < len(s) && s[i] >= ' ' && s[i] != '"' && s[i] != '\\' { // the last bytes of the text
+			seen |= uint64(s[i])
+			i++
+		}
+		switch {
+		case i >= len(s):
+			return invalid, 0
+		case s[i] == '"':
+			if seen&highs != 0 {
+				flags |= wide
+			}
+			return i + 1, flags
+		case s[i] == '\\':
+			flags |= escaped
+			if i = escapesEnd(s, i); i < 0 {
+				return invalid, 0
+			}
+		default:
+			return invalid, 0
+		}
+	}
+}
+
+// escapesEnd returns the end of the run of escapes that begins at i: texts that are not English come as one "\u" after another.
+func escapesEnd(s string, i int) int {
+	for i < len(s) && s[i] == '\\' {
+		switch {
+		case i+6 <= len(s) && s[i+1] == 'u':
+			if (hexDigits[s[i+2]]|hexDigits[s[i+3]]|hexDigits[s[i+4]]|hexDigits[s[i+5]])&noDigit != 0 {
+				return invalid
+			}
+			i += 6
+		case i+2 <= len(s) && plainEscapes[s[i+1]] != 0:
+			i += 2
+		default:
+			return invalid
+		}
+	}
+	return i
+}
+
+// noDigit is the bit of hexDigits that says that a byte is no hexadecimal digit.
+const noDigit = 0x80
+
+var hexDigits = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case c >= '0' && c <= '9':
+			t[c] = uint8(c - '0')
+		case c >= 'a' && c <= 'f':
+			t[c] = uint8(c - 'a' + 10)
+		case c >= 'A' && c <= 'F':
+			t[c] = uint8(c - 'A' + 10)
+		default:
+			t[c] = noDigit
+		}
+	}
+	return t
+}()
+
+// plainEscapes holds what the letter after a backslash stands for; 0 if it stands for nothing.
+var plainEscapes = [256]uint8{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// unescape appends what the inside of a valid string says to dst. A surrogate without its partner becomes U+FFFD; NUL and invalid
+// UTF-8 stay. It never appends more bytes than s has.
+func unescape(dst []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		if s[i] != '\\' {
+			from := i
+			for i < len(s) && s[i] != '\\' {
+				i++
+			}
+			dst = append(dst, s[from:i]...)
+			continue
+		}
+		if s[i+1] != 'u' {
+			dst = append(dst, plainEscapes[s[i+1]])
+			i += 2
+			continue
+		}
+		r := escapedRune(s[i:])
+		i += 6
+		switch {
+		case r < utf8.RuneSelf:
+			dst = append(dst, byte(r))
+		case r < 0x800:
+			dst = append(dst, 0xc0|byte(r>>6), 0x80|byte(r)&0xbf)
+		case r >= 0xd800 && r < 0xdc00 && i+6 <= len(s) && s[i] == '\\' && s[i+1] == 'u':
+			if low := escapedRune(s[i:]); low >= 0xdc00 && low < 0xe000 {
+				r = utf16.DecodeRune(r, low)
+				i += 6
+			}
+			dst = utf8.AppendRune(dst, r)
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return dst
+}
+
+// escapedRune reads the four digits of the "\u" that s begins with.
+func escapedRune(s string) rune {
+	s = s[:6]
+	return rune(hexDigits[s[2]])<<12 | rune(hexDigits[s[3]])<<8 | rune(hexDigits[s[4]])<<4 | rune(hexDigits[s[5]])
+}
+
+// isSpace is true of what RFC 8259 allows between tokens.
+var isSpace = [256]bool{' ': true, '\t': true, '\r': true, '\n': true}
+
+// afterSpace returns where the next token begins.
+func afterSpace(s string, i int) int {
+	for i < len(s) && isSpace[s[i]] {
+		i++
+	}
+	return i
+}
+
+// numberEnd returns the end of the number that begins at i, or invalid.
+func numberEnd(s string, i int) int {
+	if i < len(s) && s[i] == '-' {
+		i++
+	}
+	whole := i
+	i = digits(s, i)
+	if i == whole || i > whole+1 && s[whole] == '0' {
+		return invalid
+	}
+	if i < len(s) && s[i] == '.' {
+		from := i + 1
+		if i = digits(s, from); i == from {
+			return invalid
+		}
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		i++
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		from := i
+		if i = digits(s, from); i == from {
+			return invalid
+		}
+	}
+	return i
+}
+
+// wordEnd returns the end of the word at i, or invalid.
+func wordEnd(s string, i int, word string) int {
+	if end := i + len(word); end <= len(s) && s[i:end] == word {
+		return end
+	}
+	return invalid
+}
+
+// token returns kind and end of the value that begins at i; of an object or array the end of its opening bracket. An end
+// of invalid says that there is no value.
+func token(s string, i int) (kind byte, flags uint8, end int) {
+	if i >= len(s) {
+		return 0, 0, invalid
+	}
+	switch kind = kinds[s[i]]; kind {
+	case kindString:
+		end, flags = stringEnd(s, i+1)
+	case kindObject, kindArray:
+		end = i + 1
+	case kindNumber:
+		end = numberEnd(s, i)
+	case kindNull:
+		end = wordEnd(s, i, "null")
+	case kindTrue:
+		end = wordEnd(s, i, "true")
+	case kindFalse:
+		end = wordEnd(s, i, "false")
+	default:
+		end = invalid
+	}
+	return kind, flags, end
+}
+
+// nameEnd returns the end of the name of a member at i, which a colon must follow, and what it holds.
+func nameEnd(s string, i int) (end int, flags uint8) {
+	if i >= len(s) || s[i] != '"' {
+		return invalid, 0
+	}
+	end, flags = stringEnd(s, i+1)
+	if end < 0 {
+		return invalid, 0
+	}
+	if colon := afterSpace(s, end); colon >= len(s) || s[colon] != ':' {
+		return invalid, 0
+	}
+	return end, flags
+}
