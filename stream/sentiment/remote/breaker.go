@@ -10,11 +10,11 @@ import (
 type breaker struct {
 	limit    int
 	coolDown time.Duration
-	turned   func(open bool) // told when it opens after being closed, and when it closes
+	turned   func(err error) // told the last failure when it opens after being closed, and nil when it closes
 
 	mu       sync.Mutex
-	failures int       // in a row
-	open     bool      //
+	failures int // in a row
+	open     bool
 	until    time.Time // when it is open: no request before
 	trying   bool      // the one request is on its way
 }
@@ -42,8 +42,8 @@ const (
 	abandoned // by us, before it was decided
 )
 
-// done notes how a request that was allowed ended.
-func (b *breaker) done(now time.Time, v verdict) {
+// done notes how a request that was allowed ended; err is its failure.
+func (b *breaker) done(now time.Time, v verdict, err error) {
 	b.mu.Lock()
 	was := b.open
 	switch v {
@@ -61,6 +61,6 @@ func (b *breaker) done(now time.Time, v verdict) {
 	is := b.open
 	b.mu.Unlock()
 	if was != is {
-		b.turned(is)
+		b.turned(err)
 	}
 }

@@ -92,17 +92,17 @@ type Observer interface {
 	Request(took time.Duration, err error)       // of one request, answered or not
 	Labelled(texts int)                          // by the external classifier
 	FellBack(texts int, reason Reason)           // to the built-in model
-	LeftAlone(open bool, coolDown time.Duration) // after failures in a row, and when it answers again
+	LeftAlone(err error, coolDown time.Duration) // after failures in a row, the last of which is err; nil: it answers again
 	Retrying(attempt error, wait time.Duration)  // a request is repeated after wait
 }
 
 type nobody struct{}
 
-func (nobody) Request(time.Duration, error)  {}
-func (nobody) Labelled(int)                  {}
-func (nobody) FellBack(int, Reason)          {}
-func (nobody) LeftAlone(bool, time.Duration) {}
-func (nobody) Retrying(error, time.Duration) {}
+func (nobody) Request(time.Duration, error)   {}
+func (nobody) Labelled(int)                   {}
+func (nobody) FellBack(int, Reason)           {}
+func (nobody) LeftAlone(error, time.Duration) {}
+func (nobody) Retrying(error, time.Duration)  {}
 
 // Classifier asks the external classifier. It is safe for concurrent use.
 type Classifier struct {
@@ -139,7 +139,7 @@ func New(cfg Config) (*Classifier, error) {
 		cfg: cfg, slots: make(chan struct{}, cfg.Concurrency),
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
-	c.breaker = breaker{limit: cfg.Failures, coolDown: cfg.CoolDown, turned: func(open bool) { cfg.Observer.LeftAlone(open, cfg.CoolDown) }}
+	c.breaker = breaker{limit: cfg.Failures, coolDown: cfg.CoolDown, turned: func(err error) { cfg.Observer.LeftAlone(err, cfg.CoolDown) }}
 	c.scratch.New = func() any { return new(sentiment.Scratch) }
 	return c, nil
 }
@@ -296,12 +296,12 @@ func (c *Classifier) attempt(ctx context.Context, body []byte, results []sentime
 	now := time.Now()
 	switch {
 	case err == nil:
-		c.breaker.done(now, succeeded)
+		c.breaker.done(now, succeeded, nil)
 	case ctx.Err() != nil:
-		c.breaker.done(now, abandoned)
+		c.breaker.done(now, abandoned, nil)
 		return false, 0, context.Cause(ctx)
 	default:
-		c.breaker.done(now, failed)
+		c.breaker.done(now, failed, err)
 	}
 	c.cfg.Observer.Request(now.Sub(start), err)
 	return retry, after, err

@@ -54,8 +54,8 @@ func (t *tally) FellBack(n int, r remote.Reason) {
 	})
 }
 
-func (t *tally) LeftAlone(open bool, _ time.Duration) {
-	t.add(func() { t.alone = append(t.alone, open) })
+func (t *tally) LeftAlone(err error, _ time.Duration) {
+	t.add(func() { t.alone = append(t.alone, err != nil) })
 }
 func (t *tally) Retrying(error, time.Duration) { t.add(func() { t.retries++ }) }
 
