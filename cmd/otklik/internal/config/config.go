@@ -20,6 +20,7 @@ type Config struct {
 	Kafka      Kafka          `yaml:"kafka"`
 	ClickHouse ClickHouse     `yaml:"clickhouse"`
 	Catalogue  Catalogue      `yaml:"catalogue"`
+	Sentiment  Sentiment      `yaml:"sentiment"`
 	Care       care.Config    `yaml:"care"`
 	Window     Window         `yaml:"window"`
 	Limits     Limits         `yaml:"limits"`
@@ -215,8 +216,9 @@ func Default() *Config {
 			Dashboard: Login{User: "dashboard"},
 			Retention: Retention{Figures: schemas.DefaultRetention.FigureDays},
 		},
-		Care:   care.Config{}.WithDefaults(),
-		Window: Window(window.Config{}.WithDefaults()),
+		Sentiment: defaultSentiment(),
+		Care:      care.Config{}.WithDefaults(),
+		Window:    Window(window.Config{}.WithDefaults()),
 		Limits: Limits{
 			MaxFuture:         5 * time.Minute,
 			IdentityHorizon:   48 * time.Hour,

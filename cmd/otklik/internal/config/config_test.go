@@ -237,6 +237,7 @@ kafka:
 clickhouse:
   analyst: {password_file: analyst}
 privacy: {author_key_env: OTKLIK_TEST_KEY}
+sentiment: {remote: {url: "https://classifier.example/v1", name: far, token_env: OTKLIK_TEST_PASSWORD}}
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -249,6 +250,9 @@ privacy: {author_key_env: OTKLIK_TEST_KEY}
 	}
 	if got := cfg.ClickHouse.Analyst.Password.Reveal(); got != "hunter2-from-a-file" {
 		t.Errorf("password from a file: %q", got)
+	}
+	if got := cfg.Sentiment.Remote.Token.Reveal(); got != "hunter2-from-the-environment" || !cfg.Sentiment.Remote.TLS.Enabled {
+		t.Errorf("token: %q, TLS %v", got, cfg.Sentiment.Remote.TLS.Enabled)
 	}
 	if got := cfg.Privacy.AuthorKey.Reveal(); got != getenv("OTKLIK_TEST_KEY") {
 		t.Errorf("author key: %q", got)
@@ -294,6 +298,7 @@ func TestFingerprintCoversWhatChangesResults(t *testing.T) {
 		"limits: {max_future: 6m}",
 		"limits: {identity_horizon: 47h}",
 		"privacy: {author_key_env: OTKLIK_TEST_KEY}",
+		"sentiment: {remote: {url: \"http://127.0.0.1:1/\", name: far}}",
 		"catalogue:\n  inline:\n    brands:\n      - {key: alpha, name: Alpha, own: true, aliases: [alpha]}",
 	} {
 		if load(t, text).Fingerprint() == base {
@@ -303,7 +308,7 @@ func TestFingerprintCoversWhatChangesResults(t *testing.T) {
 	for _, text := range []string{
 		"stages: [ingest]", "kafka: {brokers: [\"127.0.0.1:1\"], group_prefix: x}", "log: {level: debug}",
 		"limits: {flush_interval: 2s, flush_records: 10, micro_batch_records: 5}", "clickhouse: {retention: {figures_days: 5}}",
-		"privacy: {text_days: 30}", "clickhouse: {password_env: OTKLIK_TEST_PASSWORD}",
+		"privacy: {text_days: 30}", "sentiment: {remote: {batch_texts: 5}}", "clickhouse: {password_env: OTKLIK_TEST_PASSWORD}",
 	} {
 		if load(t, text).Fingerprint() != base {
 			t.Errorf("another fingerprint with %s", text)

@@ -272,7 +272,7 @@ func within(path, key string) string {
 
 // unknownHint says what may have been meant by an unknown key.
 func unknownHint(key string, known []string) string {
-	for _, secret := range []string{"password", "author_key"} {
+	for _, secret := range []string{"password", "author_key", "token"} {
 		if key == secret {
 			return fmt.Sprintf("secrets do not belong into the configuration: name an environment variable in %[1]s_env or a file in %[1]s_file", secret)
 		}

@@ -16,8 +16,8 @@ import (
 const fingerprintVersion = "1"
 
 // Fingerprint identifies everything in the configuration that changes results: the catalogue, the windows, the care desk's
-// calendar, what counts as a plausible time, the partition counts of the keyed topics, and whether (and with which key) author
-// ids are pseudonymised. Two processes whose fingerprints differ must not share a database. Addresses, secrets, retention,
+// calendar, what counts as a plausible time, the partition counts of the keyed topics, whether (and with which key) author
+// ids are pseudonymised, and the name of an external classifier. Two processes whose fingerprints differ must not share a database. Addresses, secrets, retention,
 // batch sizes and logging are not in it. The order of lists in the catalogue counts.
 func (c *Config) Fingerprint() string {
 	// The author key shows in the fingerprint only as a keyed hash of a constant; minAuthorKey keeps it out of reach of guessing.
@@ -38,9 +38,10 @@ func (c *Config) Fingerprint() string {
 		Mentions        int              `json:"mentions"`
 		Panes           int              `json:"panes"`
 		AuthorKey       string           `json:"author_key"`
+		Classifier      string           `json:"classifier,omitempty"`
 	}{
 		fingerprintVersion, c.Brands, c.Care, c.Window, c.Limits.MaxFuture, c.Limits.IdentityHorizon,
-		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author,
+		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author, c.Sentiment.Remote.Name,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("config: fingerprint: %v", err)) // plain data always marshals

@@ -75,6 +75,7 @@ func (l *loader) secrets(cfg *Config) {
 	for _, login := range cfg.ClickHouse.logins() {
 		l.secret(&login.Password, within(login.path, "password"), login.PasswordEnv, login.PasswordFile)
 	}
+	l.secret(&cfg.Sentiment.Remote.Token, "sentiment.remote.token", cfg.Sentiment.Remote.TokenEnv, cfg.Sentiment.Remote.TokenFile)
 	l.secret(&cfg.Privacy.AuthorKey, "privacy.author_key", cfg.Privacy.AuthorKeyEnv, cfg.Privacy.AuthorKeyFile)
 }
 

@@ -55,6 +55,7 @@ func (v *validator) config(c *Config) {
 	v.stages(c.Stages)
 	v.kafka(&c.Kafka)
 	v.clickhouse(&c.ClickHouse)
+	v.sentiment(&c.Sentiment)
 	v.care(c.Care)
 	v.window(&c.Window)
 	v.limits(&c.Limits, c.Care.QuietGap)

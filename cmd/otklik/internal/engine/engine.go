@@ -23,6 +23,7 @@ import (
 	"otklik/stream/kafka"
 	"otklik/stream/roll"
 	"otklik/stream/sentiment"
+	"otklik/stream/sentiment/remote"
 	"otklik/stream/task"
 	"otklik/stream/track"
 	"otklik/stream/window"
@@ -36,7 +37,7 @@ type Options struct {
 	Config     *config.Config
 	Kafka      *kafka.Client
 	ClickHouse *clickhouse.Client
-	Classifier sentiment.Classifier
+	Classifier sentiment.Classifier // the built-in one; an external one that Config names stands before it
 	Metrics    *ops.Metrics
 	Logger     *slog.Logger
 	// Once drains what the topics hold at the start of each stage, stage after stage, and ends.
@@ -54,6 +55,7 @@ type Engine struct {
 	dead    *deadletter.Topic
 	topics  map[string]clickhouse.Topic // by name, as the cluster has them and with their epoch
 	raw     map[string]stream.Platform  // platform by firehose topic
+	remote  *remote.Classifier          // nil: Classifier labels
 }
 
 // New prepares an engine: it makes sure that the topics exist and refuses, wrapping ErrRefused, when the topics or the
@@ -71,6 +73,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	for platform, topic := range o.Config.Kafka.Topics.Firehose {
 		e.raw[topic] = platform
 	}
+	if e.remote, err = externalClassifier(o.Config, o.Classifier, o.Metrics, o.Logger); err != nil {
+		return nil, err
+	}
 	if err := e.guard(ctx); err != nil {
 		return nil, err
 	}
@@ -87,6 +92,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 func (e *Engine) Run(ctx context.Context) error {
 	if e.Ready != nil {
 		e.Ready()
+	}
+	if e.remote != nil {
+		defer e.remote.Close()
 	}
 	if e.Once {
 		return e.drain(ctx)
@@ -182,8 +190,12 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 	switch stage {
 	case stream.StageIngest:
 		out := e.Kafka.Outbox(topics.Mentions, int(e.topics[topics.Mentions].Partitions))
+		classifier := e.Classifier
+		if e.remote != nil {
+			classifier = e.remote
+		}
 		return ingest.New(ingest.Config{
-			Matcher: e.matcher, Classifier: e.Classifier,
+			Matcher: e.matcher, Classifier: classifier,
 			Pseudonyms: ingest.NewPseudonyms([]byte(e.Config.Privacy.AuthorKey.Reveal())),
 			MaxFuture:  e.Config.Limits.MaxFuture, Epoch: epoch, Sink: e.writer, Books: e.ClickHouse, Dead: e.dead,
 		}, e.raw[p.Topic], p, out, observer)

@@ -112,7 +112,7 @@ func NewMetrics(now func() time.Time) *Metrics {
 		}, []string{"stage"}),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "otklik_retries_total",
-			Help: "Attempts repeated because the target was away or overloaded, by target (kafka, clickhouse, webhook).",
+			Help: "Attempts repeated because the target was away or overloaded, by target (kafka, clickhouse, webhook, classifier).",
 		}, []string{"target"}),
 		marks:   newWatermarks(now),
 		reasons: make(map[string]struct{}),
@@ -147,7 +147,7 @@ func (m *Metrics) FlushedRows(table string, n int) {
 	m.flushRows.WithLabelValues(table).Add(float64(n))
 }
 
-// Retry counts one repeated attempt against a target: "kafka", "clickhouse" or "webhook".
+// Retry counts one repeated attempt against a target: "kafka", "clickhouse", "webhook" or "classifier".
 func (m *Metrics) Retry(target string) { m.retries.WithLabelValues(target).Inc() }
 
 // Task returns the figures of the task that processes partition p in a stage. Close them when the task ends.
