@@ -14,7 +14,6 @@ import (
 	"unsafe"
 
 	"github.com/creack/pty"
-	"github.com/ebitengine/purego"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
@@ -122,25 +121,6 @@ func stopEngine(console *os.File) error {
 type engine struct {
 	setSignalHandlers func(enabled int32)
 	queryCmdline      func(argc int32, argv unsafe.Pointer) uintptr
-}
-
-func loadEngine(path string) (*engine, error) {
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w; it may be damaged or of another platform: run `make setup` again", path, err)
-	}
-	var e engine
-	for name, function := range map[string]any{
-		"chdb_set_signal_handlers_enabled": &e.setSignalHandlers,
-		"chdb_query_cmdline":               &e.queryCmdline,
-	} {
-		symbol, err := purego.Dlsym(handle, name)
-		if err != nil {
-			return nil, fmt.Errorf("load %s: %w; the version that deploy/embedded/package-lock.json pins has it: run `make setup`", path, err)
-		}
-		purego.RegisterFunc(function, symbol)
-	}
-	return &e, nil
 }
 
 // run hands the thread to clickhouse-local until its terminal says Ctrl-D. It prints its errors on standard error.
