@@ -249,10 +249,11 @@ func (b *Book) putCase(th *thread, c *Case) {
 
 // Flush returns what has to be written: the rows that have changed since the last flush, each once, among them tombstones
 // (Deleted) for those that no longer hold, and the turns applied. Responses and cases must be durable before the turns
-// are (stream/DESIGN.md, "Position and restart point"). The slices belong to the caller.
+// are (stream/DESIGN.md, "Position and restart point"). The slices are valid until the next call of Apply: their memory is
+// used again.
 func (b *Book) Flush() ([]Response, []Case, []TurnRow) {
 	responses, cases, turns := b.responses, b.cases, b.turns
-	b.responses, b.cases, b.turns = nil, nil, nil
+	b.responses, b.cases, b.turns = b.responses[:0], b.cases[:0], b.turns[:0]
 	clear(b.responseRows)
 	clear(b.caseRows)
 	for _, th := range b.dirty {
@@ -262,6 +263,9 @@ func (b *Book) Flush() ([]Response, []Case, []TurnRow) {
 	b.dirty = b.dirty[:0]
 	return responses, cases, turns
 }
+
+// Unflushed returns the turns applied since the last flush, in order. The slice is valid until the next call of Apply.
+func (b *Book) Unflushed() []TurnRow { return b.turns }
 
 // Evict forgets the flushed threads whose last turn was published before the given time, and returns how many. It looks
 // at every thread.

@@ -3,10 +3,12 @@
 package kafka
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -88,7 +90,7 @@ func Open(cfg Config) (*Client, error) {
 		compression: compression,
 		client:      &kafkago.Client{Addr: kafkago.TCP(cfg.Brokers...), Timeout: 15 * time.Second, Transport: transport},
 		dialer: &kafkago.Dialer{
-			ClientID: cfg.ClientID, Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, TLS: cfg.TLS, SASLMechanism: mechanism,
+			ClientID: cfg.ClientID, Timeout: 5 * time.Second, DialFunc: dialBuffered, TLS: cfg.TLS, SASLMechanism: mechanism,
 		},
 	}, nil
 }
@@ -294,6 +296,26 @@ func (c *Client) dialLeader(ctx context.Context, p stream.Partition) (*kafkago.C
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// readBuffer is how much a reader's connection takes from the socket at once.
+const readBuffer = 128 << 10
+
+// bufferedConn reads ahead: kafka-go reads a fetch in pieces of 4 KB, which would be a system call for every record or two.
+type bufferedConn struct {
+	net.Conn
+	ahead *bufio.Reader
+}
+
+// Read implements net.Conn.
+func (c *bufferedConn) Read(p []byte) (int, error) { return c.ahead.Read(p) }
+
+func dialBuffered(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &bufferedConn{Conn: conn, ahead: bufio.NewReaderSize(conn, readBuffer)}, nil
 }
 
 // Ping reports whether a broker answers.

@@ -77,6 +77,7 @@ type reader struct {
 	gap       int64
 	cfg       ReaderConfig
 	out       func(context.Context, Batch) error
+	usual     int // records in the largest of the last batches: what the next one is made for
 	fatal     error
 }
 
@@ -140,6 +141,7 @@ func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 	var records []stream.Record
 	emit := func() error {
 		b := Batch{Records: records, Next: r.next, End: max(end, r.next), Gap: r.gap}
+		r.usual = max(len(records), r.usual-r.usual/8)
 		r.gap, records = 0, nil
 		if err := r.out(ctx, b); err != nil {
 			r.fatal = err
@@ -165,7 +167,7 @@ func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 			continue
 		}
 		if records == nil {
-			records = make([]stream.Record, 0, min(int64(r.cfg.MaxRecords), max(end-m.Offset, 16)))
+			records = make([]stream.Record, 0, min(r.cfg.MaxRecords, r.usual+r.usual/8+16))
 		}
 		records = append(records, stream.Record{
 			Partition: r.partition, Offset: m.Offset, Timestamp: stream.TimeOf(m.Time), Key: m.Key, Value: m.Value,

@@ -185,8 +185,13 @@ func (p *Processor) fetchThreads(ctx context.Context) error {
 	for i := range rows {
 		threads[rows[i].Key] = append(threads[rows[i].Key], rows[i].Turn)
 	}
+	for _, t := range p.book.Unflushed() {
+		if turns, restored := threads[t.Key]; restored {
+			threads[t.Key] = append(turns, t.Turn)
+		}
+	}
 	for key, turns := range threads {
-		p.book.Restore(key, append(turns, p.turned[key]...))
+		p.book.Restore(key, turns)
 	}
 	return nil
 }
@@ -217,11 +222,12 @@ func (p *Processor) apply(a *arrival) {
 		if m.Item.PublishedAt.Truncate(stream.Minute)+stream.Minute <= watermark {
 			b.Late++
 		}
-		row := stream.MentionRow{Mention: *m, Partition: p.partition.Number, FirstPosition: a.position, Position: a.position}
+		var versions []stream.Time
 		if m.Item.EditedAt != 0 {
-			row.Versions = []stream.Time{m.Item.EditedAt}
+			versions = []stream.Time{m.Item.EditedAt}
 		}
-		p.remember(a, row)
+		row := p.remember(a, m.Item.PublishedAt, m.Item.EditedAt, versions)
+		row.Mention, row.Partition, row.FirstPosition, row.Position, row.Versions = *m, p.partition.Number, a.position, a.position, versions
 		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
 		p.turn(a)
 	case known.position.Covers(a.position):
@@ -263,18 +269,20 @@ func (p *Processor) version(a *arrival, known identity) {
 	p.changes = append(p.changes, change{
 		position: a.position, kind: replaced, remove: window.ContributionOf(&old.Mention), add: window.ContributionOf(&row.Mention),
 	})
-	p.remember(a, row)
+	*p.remember(a, row.Item.PublishedAt, row.Item.EditedAt, row.Versions) = row
 }
 
-// remember queues the row and makes it the known version.
-func (p *Processor) remember(a *arrival, row stream.MentionRow) {
-	p.identities.put(a.key, identity{position: a.position, published: row.Item.PublishedAt, version: row.Item.EditedAt}, row.Versions)
-	if n, unflushed := p.pending[a.key]; unflushed {
-		p.rows.Mentions[n] = row
-		return
+// remember makes a version the known one and returns the place of its row among those to be flushed, for the caller to fill: a row
+// is large, and copied once only.
+func (p *Processor) remember(a *arrival, published, version stream.Time, versions []stream.Time) *stream.MentionRow {
+	p.identities.put(a.key, identity{position: a.position, published: published, version: version}, versions)
+	n, unflushed := p.pending[a.key]
+	if !unflushed {
+		n = len(p.rows.Mentions)
+		p.pending[a.key] = n
+		p.rows.Mentions = slices.Grow(p.rows.Mentions, 1)[:n+1]
 	}
-	p.pending[a.key] = len(p.rows.Mentions)
-	p.rows.Mentions = append(p.rows.Mentions, row)
+	return &p.rows.Mentions[n]
 }
 
 // isTurn reports whether the mention is part of a conversation: reposts and spam are not, nor is what the brand says to nobody or
@@ -309,7 +317,6 @@ func (p *Processor) turn(a *arrival) {
 		Flags: m.Flags & (stream.NeedsAnswer | stream.Approved | stream.Automatic), Position: a.position,
 	}
 	changed := p.book.Apply(key, t)
-	p.turned[key] = append(p.turned[key], t)
 	for i := range changed.Removed {
 		p.respond(&changed.Removed[i], withdrawn, a.position)
 	}

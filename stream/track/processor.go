@@ -101,7 +101,6 @@ type Processor struct {
 	changes []change
 	stored  map[identityKey]*stream.MentionRow // current versions fetched for the batch
 	pending map[identityKey]int                // index in rows.Mentions of versions not yet flushed
-	turned  map[care.Key][]care.Turn           // not yet flushed
 	rows    task.Rows
 	seen    stream.Books // what became of the batch
 }
@@ -114,7 +113,7 @@ func New(cfg Config, p stream.Partition, out Outbox, observer task.Observer) *Pr
 		ledger: task.NewLedger(stream.StageTrack, p), identities: newIdentities(),
 		panes: window.NewStore(p.Number, cfg.Window), book: care.NewBook(cfg.Care),
 		marks: map[stream.Partition]stream.Source{}, watermark: window.NewTracker(cfg.Window),
-		pending: map[identityKey]int{}, turned: map[care.Key][]care.Turn{},
+		pending: map[identityKey]int{},
 	}
 }
 
@@ -274,7 +273,6 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	}
 	p.rows.Reset()
 	clear(p.pending)
-	clear(p.turned)
 	p.flushed, p.told, p.toldIdle = p.position, watermark, idle
 	p.observer.Watermark(watermark, idle)
 
