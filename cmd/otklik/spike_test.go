@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"otklik/stream/spike/nab"
+)
+
+func TestSpikeScore(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "series.csv")
+	var text strings.Builder
+	text.WriteString("timestamp,value\n")
+	for i := range 2000 {
+		fmt.Fprintf(&text, "2026-01-01 00:%02d:00,%d\n", i%60, 10+i%7+2000*(i/1990))
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := newRootCommand()
+	cmd.SetArgs([]string{"spike", "score", file})
+	cmd.SetOut(&out)
+	if err := cmd.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2001 || lines[0] != "timestamp,anomaly_score" || lines[1] != "2026-01-01 00:00:00,0" {
+		t.Fatalf("%d lines, the first %q", len(lines), lines[:2])
+	}
+	for i, line := range lines[1:] {
+		if got, want := !strings.HasSuffix(line, ",0"), i >= 1990 && i < 1994; got && !want {
+			t.Errorf("row %d has a score: %q", i, line)
+		}
+	}
+	if strings.HasSuffix(lines[1991], ",0") && strings.HasSuffix(lines[1992], ",0") {
+		t.Errorf("the jump in row 1990 has no score: %q", lines[1991:])
+	}
+}
+
+func TestSpikeScoreFaults(t *testing.T) {
+	for name, text := range map[string]string{
+		"no comma": "timestamp,value\nnonsense\n",
+		"no count": "a,1\nb,-1\n",
+		"no value": "a,1\nb,\n",
+	} {
+		cmd := newRootCommand()
+		cmd.SetArgs([]string{"spike", "score", "-"})
+		cmd.SetIn(strings.NewReader(text))
+		cmd.SetOut(&bytes.Buffer{})
+		if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), "-:2: ") {
+			t.Errorf("%s: error %v, want one that names line 2", name, err)
+		}
+	}
+}
+
+// TestSpikeNAB measures the detector on labelled real series, also with thresholds that were chosen without the series itself.
+func TestSpikeNAB(t *testing.T) {
+	folder := filepath.Join("..", "..", "..", "shared", "data", "nab-realTweets")
+	if _, err := os.Stat(folder); err != nil {
+		t.Skip("the labelled series are not here")
+	}
+	series, err := readNAB(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	threshold, best := nab.Best(series)
+	if best.Score < 88 {
+		t.Errorf("score %.2f at %.4f, want 88 at least", best.Score, threshold)
+	}
+	usual := nab.Evaluate(series, 0.5)
+	if usual.Score < 84 {
+		t.Errorf("score %.2f at the documented 0.5, want 84 at least", usual.Score)
+	}
+	sum, windows := 0.0, 0.0
+	for i := range series {
+		others := append(append([]nab.Series(nil), series[:i]...), series[i+1:]...)
+		threshold, _ := nab.Best(others)
+		o := nab.Evaluate(series[i:i+1], threshold)
+		t.Logf("%s with the threshold %.4f of the others: %.2f", series[i].Name, threshold, o.Score)
+		sum += o.Score * float64(o.Windows)
+		windows += float64(o.Windows)
+	}
+	t.Logf("best %.2f, at 0.5 %.2f, threshold of the others %.2f", best.Score, usual.Score, sum/windows)
+	if sum/windows < 78 {
+		t.Errorf("score %.2f with the thresholds of the others, want 78 at least", sum/windows)
+	}
+}
