@@ -2,6 +2,7 @@ package firehose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -25,16 +26,17 @@ var kinds = [256]byte{
 	'5': kindNumber, '6': kindNumber, '7': kindNumber, '8': kindNumber, '9': kindNumber,
 }
 
-// node is one JSON value, or the name of a member, which stands before its value.
+// node is one JSON value, with its name when it is a member of an object.
 type node struct {
-	start, end uint32 // of its text
-	next       uint32 // the node after the value and everything in it
-	kind       byte
-	flags      uint8 // of a string
+	start, end       uint32 // of its text
+	next             uint32 // the node after the value and everything in it
+	name, nameEnd    uint32 // of the inside of the name
+	kind             byte
+	flags, nameFlags uint8 // of a string, and of the name
 }
 
 const (
-	// maxNodes bounds the index of a document to 16 MiB. A document with more nodes is walked by gjson, which reads a level
+	// maxNodes bounds the index of a document to 24 MiB. A document with more nodes is walked by gjson, which reads a level
 	// again each time it is asked, but remembers nothing.
 	maxNodes = 1 << 20
 	// unindexed stands for the node of a value of such a document.
@@ -107,21 +109,34 @@ const (
 // index makes the index of the text.
 func (doc *document) index(limit int) outcome {
 	s, nodes := doc.text, doc.nodes[:0]
-	depth, i := 0, 0
+	i, depth := 0, 0
+	var name, nameEnd int
+	var nameFlags uint8
 	for {
 		i = afterSpace(s, i)
 		kind, flags, end := token(s, i)
-		if end < 0 || depth == maxDepth && (kind == kindObject || kind == kindArray) {
+		fresh := kind == kindObject || kind == kindArray
+		switch {
+		case end < 0 || fresh && depth == maxDepth:
 			return broken
+		case len(nodes) == limit:
+			return overfull
 		}
 		n := uint32(len(nodes))
-		nodes = append(nodes, node{start: uint32(i), end: uint32(end), next: n + 1, kind: kind, flags: flags})
-		i = afterSpace(s, end)
-		fresh := kind == kindObject || kind == kindArray
+		if len(nodes) == cap(nodes) {
+			nodes = slices.Grow(nodes, len(nodes)+64)
+		}
+		nodes = nodes[:len(nodes)+1]
+		// Field by field: a whole node would be made on the stack and copied from there.
+		at := &nodes[n]
+		at.start, at.end, at.next = uint32(i), uint32(end), n+1
+		at.name, at.nameEnd, at.nameFlags = uint32(name), uint32(nameEnd), nameFlags
+		at.kind, at.flags = kind, flags
 		if fresh {
 			doc.open[depth] = n
 			depth++
 		}
+		i = afterSpace(s, end)
 		// Close what ends here.
 		for {
 			if depth == 0 {
@@ -131,7 +146,7 @@ func (doc *document) index(limit int) outcome {
 				}
 				return indexed
 			}
-			if i == len(s) {
+			if i >= len(s) {
 				return broken
 			}
 			around := &nodes[doc.open[depth-1]]
@@ -152,15 +167,18 @@ func (doc *document) index(limit int) outcome {
 		}
 		if kind == kindObject {
 			i = afterSpace(s, i)
-			end, flags := nameEnd(s, i)
-			if end < 0 {
+			if i >= len(s) || s[i] != '"' {
 				return broken
 			}
-			nodes = append(nodes, node{start: uint32(i), end: uint32(end), kind: kindString, flags: flags})
-			i = afterSpace(s, end) + 1 // nameEnd has seen the colon
-		}
-		if len(nodes) >= limit {
-			return overfull
+			name = i + 1
+			if i, nameFlags = stringEnd(s, name); i < 0 {
+				return broken
+			}
+			nameEnd = i - 1
+			if i = afterSpace(s, i); i >= len(s) || s[i] != ':' {
+				return broken
+			}
+			i++
 		}
 	}
 }

@@ -59,13 +59,13 @@ func (v value) members(yield func(key string, member value) bool) {
 		return
 	}
 	for at, end := v.node+1, doc.nodes[v.node].next; at < end; {
-		name, member := &doc.nodes[at], &doc.nodes[at+1]
-		key := doc.text[name.start+1 : name.end-1]
-		if name.flags&escaped != 0 {
+		n := &doc.nodes[at]
+		key := doc.text[n.name:n.nameEnd]
+		if n.nameFlags&escaped != 0 {
 			key = doc.scratch.unescape(key)
 		}
-		next := member.next
-		if !yield(key, value{doc: doc, node: at + 1, kind: member.kind}) {
+		next := n.next
+		if !yield(key, value{doc: doc, node: at, kind: n.kind}) {
 			return
 		}
 		at = next
