@@ -158,19 +158,16 @@ func unescape(dst []byte, s string) []byte {
 		r := escapedRune(s[i:])
 		i += 6
 		switch {
-		case r < utf8.RuneSelf:
-			dst = append(dst, byte(r))
-		case r < 0x800:
+		case r >= utf8.RuneSelf && r < 0x800: // most letters that are not English
 			dst = append(dst, 0xc0|byte(r>>6), 0x80|byte(r)&0xbf)
+			continue
 		case r >= 0xd800 && r < 0xdc00 && i+6 <= len(s) && s[i] == '\\' && s[i+1] == 'u':
 			if low := escapedRune(s[i:]); low >= 0xdc00 && low < 0xe000 {
 				r = utf16.DecodeRune(r, low)
 				i += 6
 			}
-			dst = utf8.AppendRune(dst, r)
-		default:
-			dst = utf8.AppendRune(dst, r)
 		}
+		dst = utf8.AppendRune(dst, r)
 	}
 	return dst
 }

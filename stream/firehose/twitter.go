@@ -172,7 +172,7 @@ func (d *Decoder) tweetV1(t *tweet) {
 	d.tweetUser(&it, t.user)
 	it.Lang = twitterLang(t.lang)
 	it.Likes, it.Shares = t.likes.count(), t.shares.count()
-	it.URL = tweetURL(it.Author.Name, it.ID)
+	it.URL = d.tweetURL(it.Author.Name, it.ID)
 
 	var addressed stream.Account
 	if t.retweeted.object() {
@@ -292,14 +292,14 @@ func twitterLang(v value) string {
 	return v.id()
 }
 
-func tweetURL(name, id string) string {
+func (d *Decoder) tweetURL(name, id string) string {
 	switch {
 	case id == "":
 		return ""
 	case name == "":
-		return "https://twitter.com/i/web/status/" + id
+		return d.scratch.join("https://twitter.com/i/web/status/", id)
 	}
-	return "https://twitter.com/" + name + "/status/" + id
+	return d.scratch.join("https://twitter.com/", name, "/status/", id)
 }
 
 // twitterNotice adds a stream message without a status.

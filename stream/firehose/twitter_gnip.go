@@ -35,7 +35,7 @@ func (d *Decoder) activity(v value) {
 			it.Followers = m.count()
 		}
 	}
-	it.URL = tweetURL(it.Author.Name, it.ID)
+	it.URL = d.tweetURL(it.Author.Name, it.ID)
 	it.Lang = twitterLang(a.lang)
 	it.Likes, it.Shares = a.likes.count(), a.shares.count()
 	var addressed stream.Account

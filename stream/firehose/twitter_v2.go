@@ -96,7 +96,7 @@ func (d *Decoder) tweetV2(t *tweet) {
 			}
 		}
 	}
-	it.URL = tweetURL(it.Author.Name, it.ID)
+	it.URL = d.tweetURL(it.Author.Name, it.ID)
 	it.Lang = twitterLang(t.lang)
 	for key, m := range t.metrics.members {
 		switch key {

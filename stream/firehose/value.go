@@ -184,12 +184,21 @@ func (v value) inner() string {
 	return ""
 }
 
-// plain returns what a string says, or the text of a number, if it is plain ASCII as it stands: neither escaped nor unclean.
-func (v value) plain() (string, bool) {
+// words returns what a string says, or the text of a number, and whether that is known to be valid UTF-8 without a NUL.
+func (v value) words() (s string, clean bool) {
 	switch v.kind {
 	case kindString:
-		s, flags := v.quotation()
-		return s, flags == 0
+		inside, flags := v.quotation()
+		if flags == 0 {
+			return inside, true
+		}
+		if flags&escaped != 0 {
+			inside = v.doc.scratch.unescape(inside)
+		}
+		if flags&wide != 0 {
+			return inside, !unclean(inside)
+		}
+		return inside, strings.IndexByte(inside, 0) < 0 // an escape says a rune, and be it U+FFFD
 	case kindNumber:
 		return v.raw(), true
 	}
@@ -212,6 +221,9 @@ func (v value) is(s string) bool {
 // integer reads an integer, also from a string and from a float with a whole value.
 func (v value) integer() (int64, bool) {
 	s := v.inner()
+	if s == "" {
+		return 0, false
+	}
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, true
 	}
@@ -235,7 +247,7 @@ func (v value) count() stream.Count {
 // the decoders prefer the string form ("id_str") wherever a platform gives both. An id that is too long, or that holds
 // nothing but spaces, is none.
 func (v value) id() string {
-	s, plain := v.plain()
+	s, ok := v.words()
 	switch {
 	case v.kind == kindNumber:
 		if whole, ok := strings.CutSuffix(s, ".0"); ok && len(whole) <= 15 {
@@ -245,8 +257,8 @@ func (v value) id() string {
 			return ""
 		}
 		return s
-	case !plain:
-		s = clean(v.inner())
+	case !ok:
+		s = clean(s)
 	}
 	if s = strings.TrimSpace(s); len(s) > maxID {
 		return ""
@@ -279,11 +291,9 @@ func oneOf(candidates ...value) value {
 // text reads a string, or the text of a number, of at most limit bytes: invalid UTF-8 and lone surrogates replaced by U+FFFD,
 // NUL removed, cut at a rune boundary.
 func (d *Decoder) text(v value, limit int) string {
-	s, plain := v.plain()
-	if !plain {
-		if s = v.inner(); unclean(s) {
-			return d.scratch.clean(s, limit)
-		}
+	s, clean := v.words()
+	if !clean {
+		return d.scratch.clean(s, limit)
 	}
 	return cut(s, limit)
 }
