@@ -1,0 +1,96 @@
+package dashboards
+
+// crisis is one incident: what, since when, who, and what did we do about it? It lasts as long as the chosen alert episode, or as
+// the range of the dashboard where none is chosen.
+func crisis() board {
+	const (
+		pick  = "{incident} AND {brand} AND {platform}"
+		waits = "since >= {incident_since} AND since <= {incident_until} AND {brand} AND {platform}"
+		// Customers who came into a conversation with a complaint after it had begun.
+		joined = `
+SELECT conversation, voice FROM (
+    SELECT conversation, voice, min(published_at) AS came, min(came) OVER (PARTITION BY conversation) AS began,
+        max(max(label = 'negative')) OVER (PARTITION BY conversation) AS complaint
+    FROM voices WHERE ` + pick + ` GROUP BY conversation, voice)
+WHERE complaint AND came > began`
+	)
+	return board{
+		key: "crisis", from: "now-24h", refresh: "30s",
+		variables: []variable{
+			sourceVariable(), brandVariable(false), platformVariable(),
+			{name: "episode", sql: query(`
+SELECT {episode} AS value, concat(brand, ' ', if(platform = '', '', concat(platform, ' ')), formatDateTime(opened_at, '%Y-%m-%d %H:%i UTC')) AS text
+FROM alerts WHERE {brand} AND opened_at <= $__toTime AND ifNull(cleared_at, $__toTime) >= $__fromTime
+ORDER BY opened_at DESC LIMIT 100`)},
+		},
+		panels: []panel{
+			{
+				key: "crisis.what", kind: rows, w: 24, h: 4, def: "negativity_spike",
+				cols: []string{
+					"brand", "platform", "rule", "opened_at", "peak_at", "cleared_at", "lasted", "negatives", "labelled", "negative_share", "baseline_negatives", "baseline_share",
+				},
+				sql: query(`
+SELECT brand, platform, rule, opened_at, peak_at, cleared_at, dateDiff('second', opened_at, ifNull(cleared_at, toDateTime64($__toTime, 3, 'UTC'))) AS lasted,
+    negatives, labelled, negative_share, baseline_negatives, baseline_share
+FROM alerts WHERE {episode} = ${episode:singlequote}`),
+			},
+			{key: "crisis.negatives", kind: number, w: 6, h: 4, cols: []string{"negatives"}, def: "mention", drill: "posts", sql: query(`
+SELECT countIf(label = 'negative') AS negatives FROM voices WHERE ` + pick)},
+			{key: "crisis.authors", kind: number, w: 6, h: 4, cols: []string{"authors"}, def: "mention", sql: query(`
+SELECT uniqExactIf(voice, label = 'negative') AS authors FROM voices WHERE ` + pick)},
+			{key: "crisis.threads", kind: number, w: 6, h: 4, cols: []string{"threads"}, def: "case", sql: query(`
+SELECT uniqExactIf(conversation, label = 'negative') AS threads FROM voices WHERE ` + pick)},
+			{key: "crisis.audience", kind: number, w: 6, h: 4, cols: []string{"audience"}, def: "potential_audience", sql: query(`
+SELECT sum(followers) AS audience
+FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM voices WHERE ` + pick + ` AND label = 'negative' GROUP BY voice)`)},
+			{key: "crisis.joined", kind: number, w: 12, h: 4, cols: []string{"joined"}, def: "parallel_work", sql: query(`
+SELECT uniqExact(voice) AS joined FROM (` + joined + `)`)},
+			{key: "crisis.parallel", kind: number, w: 12, h: 4, cols: []string{"parallel_share"}, def: "parallel_work", sql: query(`
+SELECT countIf((conversation, voice) IN (SELECT conversation, voice FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL)) / nullIf(count(), 0) AS parallel_share
+FROM (` + joined + `)`)},
+
+			{key: "crisis.timeline", kind: bars, w: 24, h: 8, cols: []string{"negatives", "answers"}, def: "negativity_spike", drill: "posts", sql: query(`
+SELECT time, sum(negative) AS negatives, sum(answer) AS answers
+FROM (SELECT $__timeInterval(published_at) AS time, 1 AS negative, 0 AS answer FROM voices WHERE ` + pick + ` AND label = 'negative'
+      UNION ALL
+      SELECT $__timeInterval(assumeNotNull(answered_at)) AS time, 0 AS negative, 1 AS answer FROM waits WHERE ` + waits + `
+          AND answered_at IS NOT NULL AND answered_at <= {incident_until})
+GROUP BY time ORDER BY time`)},
+			{
+				key: "crisis.phases", kind: rows, w: 10, h: 6, def: "first_response_time", cols: []string{"phase", "negatives", "labelled", "negative_share", "per_hour"},
+				sql: query(`
+WITH (SELECT min(answered_at) FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL) AS answer
+SELECT toString(if(answer IS NULL OR published_at < answer, 1, 2)) AS phase, countIf(label = 'negative') AS negatives, countIf(label != 'unlabelled') AS labelled,
+    negatives / nullIf(labelled, 0) AS negative_share, 3600 * negatives / greatest(dateDiff('second', min(published_at), max(published_at)), 60) AS per_hour
+FROM voices WHERE ` + pick + ` GROUP BY phase ORDER BY phase`),
+			},
+			{
+				key: "crisis.products", kind: rows, w: 14, h: 6, def: "mention", drill: "posts", cols: []string{"product", "negatives", "labelled", "negative_share"},
+				sql: query(`
+SELECT arrayJoin(if(empty(products), [''], products)) AS product, countIf(label = 'negative') AS negatives, countIf(label != 'unlabelled') AS labelled,
+    negatives / nullIf(labelled, 0) AS negative_share
+FROM voices WHERE ` + pick + ` GROUP BY product HAVING negatives > 0 ORDER BY negatives DESC, product LIMIT 10`),
+			},
+			{
+				key: "crisis.starters", kind: rows, w: 24, h: 8, def: "mention", cols: []string{"published_at", "platform", "severity", "followers", "post", "post_url"},
+				sql: query(`
+SELECT published_at, platform, severity, followers, substringUTF8(text, 1, 300) AS post, url AS post_url
+FROM posts WHERE ` + pick + ` AND label = 'negative' ORDER BY published_at, item_id LIMIT 10`),
+			},
+			{
+				key: "crisis.loudest", kind: rows, w: 24, h: 8, def: "potential_audience", cols: []string{"followers", "severity", "published_at", "platform", "post", "post_url"},
+				sql: query(`
+SELECT followers, severity, published_at, platform, substringUTF8(text, 1, 300) AS post, url AS post_url
+FROM posts WHERE ` + pick + ` AND label = 'negative' ORDER BY followers DESC NULLS LAST, severity DESC, published_at LIMIT 10`),
+			},
+			{
+				key: "crisis.conversations", kind: rows, w: 24, h: 8, def: "case", cols: []string{"published_at", "platform", "authors", "negatives", "posts", "last_at", "post", "post_url"},
+				sql: query(`
+SELECT min(published_at) AS published_at, any(platform) AS platform, uniqExact(voice) AS authors, countIf(label = 'negative') AS negatives, count() AS posts,
+    max(p.published_at) AS last_at, substringUTF8(argMin(text, p.published_at), 1, 200) AS post, argMin(url, p.published_at) AS post_url
+FROM posts AS p WHERE p.published_at >= {incident_since} AND p.published_at <= {incident_until} AND {brand} AND {platform}
+GROUP BY conversation HAVING negatives > 0 ORDER BY authors DESC, posts DESC, published_at LIMIT 20`),
+			},
+		},
+	}
+}
