@@ -38,81 +38,120 @@ var latin = func() (t [0x250]byte) {
 	return t
 }()
 
+// cyrillic maps the two bytes of the Russian letters to the folded byte, by the last bit of the first byte (0xd0 or 0xd1) and the
+// second one; 0 to "see elsewhere".
+var cyrillic = func() (t [2][256]byte) {
+	set := func(r rune, folded byte) {
+		s := string(r)
+		t[s[0]&1][s[1]] = folded
+	}
+	for r := 'а'; r <= 'я'; r++ {
+		set(r, byte(r-'а')+cyrA)
+		set(unicode.ToUpper(r), byte(r-'а')+cyrA)
+	}
+	set('ё', cyrA+5)
+	set('Ё', cyrA+5)
+	return t
+}()
+
 // folded is a text in the folded alphabet. It is reused from text to text.
 type folded struct {
-	b     []byte
-	asks  bool    // has a question mark outside links
-	trace bool    // fill at
-	at    []int32 // with trace: at[i] is the byte offset in the text of what b[i] stands for
+	b      []byte
+	at     []int32 // at[i] is the byte offset in the text of what b[i] stands for
+	asks   bool    // has a question mark outside links
+	handle bool    // while folding: within a handle
 }
 
 func (f *folded) put(c byte, at int) {
 	f.b = append(f.b, c)
-	if f.trace {
-		f.at = append(f.at, int32(at))
-	}
+	f.at = append(f.at, int32(at))
 }
 
 // fold folds text into f. Letters are lower-cased, accents and invisible characters dropped, «й» and «ё» recognised when
 // they are decomposed; the path of a link and its scheme become blanks (its host stays); an @handle stays one word with its
 // punctuation, so that no alias is found inside it.
 func (f *folded) fold(text string) {
-	f.b, f.at, f.asks = f.b[:0], f.at[:0], false
+	// A letter of two bytes can become four; with that room, what follows writes in place.
+	if most := 2*len(text) + 2; cap(f.b) < most {
+		f.b, f.at = make([]byte, 0, most), make([]int32, 0, most)
+	}
+	f.b, f.at, f.asks, f.handle = f.b[:0], f.at[:0], false, false
 	f.put(blank, 0)
-	handle := false
+	b, at := f.b[:cap(f.b)], f.at[:cap(f.b)]
+	n := 1
 	for i := 0; i < len(text); {
-		c := text[i]
+		// Letters and digits of the usual alphabets.
+		c, width := text[i], 1
+		folded := blank
 		if c < utf8.RuneSelf {
-			l := latin[c]
-			if l != blank {
-				if l == 'h' && !handle && f.b[len(f.b)-1] == blank {
-					if n := schemeLen(text[i:]); n > 0 {
-						i += f.link(text[i:], i, n)
-						continue
-					}
-				}
-				f.put(l, i)
-				i++
-				continue
+			folded = int32(latin[c])
+			if folded == 'h' && b[n-1] == blank {
+				folded = blank // perhaps a link
 			}
-			switch c {
-			case '@':
-				if wordFollows(text[i+1:]) {
-					handle = true
-					f.put('@', i)
-					i++
-					continue
-				}
-			case '_':
-				if handle {
-					f.put('_', i)
-					i++
-					continue
-				}
-			case '.', '-':
-				if handle && wordFollows(text[i+1:]) {
-					f.put(c, i)
-					i++
-					continue
-				}
-			case '?':
-				f.asks = true
+		} else if c&^1 == 0xd0 && i+1 < len(text) {
+			if l := cyrillic[c&1][text[i+1]]; l != 0 {
+				folded, width = int32(l), 2
 			}
-			handle = false
-			f.put(blank, i)
-			i++
+		}
+		if folded != blank {
+			b[n], at[n] = byte(folded), int32(i)
+			n++
+			i += width
 			continue
 		}
+		f.b, f.at = b[:n], at[:n]
+		i += f.other(text, i)
+		n = len(f.b)
+	}
+	f.b, f.at = b[:n], at[:n]
+	f.put(blank, len(text))
+}
+
+// other folds what stands at i if it is no letter or digit of the usual alphabets, or an "h", and returns how long it is in the text.
+func (f *folded) other(text string, i int) int {
+	c := text[i]
+	if c >= utf8.RuneSelf {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		if f.wide(r, i) {
-			handle = false
+			f.handle = false
 			if r == '？' {
 				f.asks = true
 			}
 		}
-		i += n
+		return n
 	}
-	f.put(blank, len(text))
+	if l := latin[c]; l != blank {
+		if l == 'h' && !f.handle && f.b[len(f.b)-1] == blank {
+			if n := schemeLen(text[i:]); n > 0 {
+				return f.link(text[i:], i, n)
+			}
+		}
+		f.put(l, i)
+		return 1
+	}
+	switch c {
+	case '@':
+		if wordFollows(text[i+1:]) {
+			f.handle = true
+			f.put('@', i)
+			return 1
+		}
+	case '_':
+		if f.handle {
+			f.put('_', i)
+			return 1
+		}
+	case '.', '-':
+		if f.handle && wordFollows(text[i+1:]) {
+			f.put(c, i)
+			return 1
+		}
+	case '?':
+		f.asks = true
+	}
+	f.handle = false
+	f.put(blank, i)
+	return 1
 }
 
 // wide folds a rune beyond ASCII and reports whether it separates words.

@@ -49,27 +49,36 @@ func (m *Matcher) matchAccounts(it *stream.Item, s *Scratch) {
 	}
 }
 
-// scan folds the text and fills s.found with every term in it, in the order of their first words.
+// scan folds the text and fills s.found with every term in it, in the order of their first words. Every pattern is a blank and
+// the beginning of a word, so only words that begin like a pattern (m.starts) are given to the automaton.
 func (m *Matcher) scan(text string, s *Scratch) {
 	s.found = s.found[:0]
-	s.text.trace = false
 	s.text.fold(text)
 	b := s.text.b
-	var word, at int32 // word is the ordinal of the word that begins at or before at
-	m.trie.Walk(b, func(end, n, pattern int64) bool {
-		start := int32(end - n + 2) // the pattern begins with the blank before the word
-		// No pattern holds a blank but its first byte, so the starts never go back.
-		for ; at < start; at++ {
-			if b[at] == blank && b[at+1] != blank {
-				word++
-			}
+	var word int32 // its ordinal
+	for start := 1; start < len(b); start++ {
+		if b[start] == blank {
+			continue
 		}
+		word++
+		end := wordEnd(b, start)
+		if m.starts.has(b, start) {
+			m.scanWord(s, start, end, word)
+		}
+		start = end
+	}
+}
+
+// scanWord adds the terms that begin with the word of the text at [start, end).
+func (m *Matcher) scanWord(s *Scratch, start, end int, ordinal int32) {
+	b := s.text.b
+	m.trie.Walk(b[start-1:end], func(_, _, pattern int64) bool {
 		list := m.terms[pattern]
 		for i := range list {
 			e := &list[i]
-			if stop := e.term.find(b, int(start)); stop >= 0 {
+			if stop := e.term.find(b, start, end); stop >= 0 {
 				s.found = append(s.found, found{
-					entry: e, start: start, end: int32(stop), first: word, last: word + int32(len(e.term)) - 1,
+					entry: e, start: int32(start), end: int32(stop), first: ordinal, last: ordinal + int32(len(e.term)) - 1,
 				})
 			}
 		}
@@ -157,10 +166,6 @@ func (m *Matcher) complete(it *stream.Item, s *Scratch) {
 			asks = true
 		default: // belongs to one brand
 		}
-	}
-	if len(s.found) > 0 {
-		s.text.trace = true
-		s.text.fold(it.Text)
 	}
 	for i := range s.hits {
 		h := &s.hits[i]

@@ -43,6 +43,7 @@ type Hit struct {
 type Matcher struct {
 	catalogue *Catalogue
 	trie      *ahocorasick.Trie
+	starts    *starts
 	terms     [][]entry // by pattern number
 	accounts  map[stream.Platform]*accountIndex
 	products  []string // keys, sorted; entry.ref of products is an index
@@ -120,6 +121,7 @@ func NewMatcher(c *Catalogue) (*Matcher, error) {
 		return nil, fmt.Errorf("make a brand matcher: %w", err)
 	}
 	m.trie = ahocorasick.NewTrieBuilder().AddPatterns(b.patterns).Build()
+	m.starts = newStarts(b.patterns)
 	return m, nil
 }
 

@@ -120,10 +120,9 @@ func (w *word) matches(b []byte) bool {
 	}
 }
 
-// find reports where the term ends in the folded text b, given that its first word begins at start; -1 if it does not match.
-func (t term) find(b []byte, start int) int {
+// find reports where the term ends in the folded text b, given that its first word stands at [start, end); -1 if it does not match.
+func (t term) find(b []byte, start, end int) int {
 	for i := range t {
-		end := wordEnd(b, start)
 		if !t[i].matches(b[start:end]) {
 			return -1
 		}
@@ -137,7 +136,7 @@ func (t term) find(b []byte, start int) int {
 		if next == len(b) || next-end > maxGap {
 			return -1
 		}
-		start = next
+		start, end = next, wordEnd(b, next)
 	}
 	return -1
 }
