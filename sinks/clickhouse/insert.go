@@ -278,11 +278,14 @@ func (in *inserter[T]) attempt(ctx context.Context, rows []*T) (err error) {
 }
 
 // insertSettings switch off what would merge, delay or deduplicate an insert: rows are absolute, so the table itself
-// removes repetitions.
+// removes repetitions. Nor are the rows of one insert replaced by each other before they are stored: they are distinct but for
+// a rare overlap of two tasks, FINAL looks into fresh parts too, and it would cost as much as a merge.
 func (c *Client) insertSettings() driver.Settings {
 	s := driver.Settings{
 		"async_insert":                    0,
 		"insert_deduplicate":              0,
+		"optimize_on_insert":              0,
+		"send_profile_events":             0, // nobody looks at them
 		"max_partitions_per_insert_block": 0, // write bounds them at maxMonths
 	}
 	if c.cfg.Cluster != "" {

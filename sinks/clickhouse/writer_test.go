@@ -17,6 +17,7 @@ import (
 	"otklik/sinks/clickhouse"
 	"otklik/sinks/sinktest"
 	"otklik/stream"
+	"otklik/stream/care"
 	"otklik/stream/window"
 )
 
@@ -85,6 +86,62 @@ func TestRejectedRow(t *testing.T) {
 	}
 	if _, ok, err := s.Progress(t.Context(), progress.Stage, progress.Partition); !ok || err != nil {
 		t.Errorf("progress: %t, %v", ok, err)
+	}
+}
+
+// TestSameRowTwiceInOneInsert: of the versions of a row in one insert the newest is read, by the views and by the restore queries.
+func TestSameRowTwiceInOneInsert(t *testing.T) {
+	s := open(t, nil)
+	var mentions []stream.MentionRow
+	var panes []window.Pane
+	var responses []care.Response
+	for _, position := range []stream.Position{7, 9, 8} {
+		m := sinktest.Mention(1, position)
+		m.FirstPosition, m.Severity = 7, uint8(position)
+		mentions = append(mentions, m)
+		panes = append(panes, sinktest.Pane(0, 3, position, int64(position)))
+		responses = append(responses, care.Response{
+			Key: care.Key{Brand: "north", Platform: stream.VK, Thread: "thread"}, ID: "request", WaitingID: "request",
+			WaitingSince: sinktest.Base, Position: position, Deleted: position == 9,
+		})
+	}
+	if err := s.Flush(t.Context(), &clickhouse.Batch{Mentions: mentions, Panes: panes, Responses: responses}); err != nil {
+		t.Fatal(err)
+	}
+	if n := value(t, s, "SELECT toString(count()) FROM "+storeTable(s, "mentions")); n != "3" {
+		t.Fatalf("%s rows are stored: the case of this test does not arise", n)
+	}
+	for query, want := range map[string]string{
+		"SELECT toString(groupArray((position, severity))) FROM " + s.Database() + ".mentions":                      "[(9,9)]",
+		"SELECT toString(groupArray((position, positive))) FROM " + s.Database() + ".panes":                         "[(9,9)]",
+		"SELECT toString(sum(positive)) FROM " + s.Database() + ".sentiment_1m":                                     "9",
+		"SELECT toString(count()) FROM " + s.Database() + ".responses":                                              "0",
+		"SELECT toString(count()) FROM " + s.Database() + ".mentions WHERE position = 9 AND item_id = 'item-0001'":  "1",
+		"SELECT toString(count()) FROM " + s.Database() + ".mentions WHERE severity != 9 AND item_id = 'item-0001'": "0",
+	} {
+		if got := value(t, s, query); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	key := stream.IdentityKey{Platform: stream.VK, ItemID: mentions[0].Item.ID, Brand: "north", PublishedAt: mentions[0].Item.PublishedAt}
+	found, err := s.Mentions(t.Context(), []stream.IdentityKey{key})
+	if err != nil || len(found) != 1 || found[0].Position != 9 {
+		t.Errorf("mentions: %+v, %v", found, err)
+	}
+	identities := 0
+	err = s.EachIdentity(t.Context(), 3, 0, 100, func(id *stream.Identity) error {
+		identities++
+		if id.Position != 9 {
+			t.Errorf("identity at %s", id.Position)
+		}
+		return nil
+	})
+	if err != nil || identities != 1 {
+		t.Errorf("%d identities, %v", identities, err)
+	}
+	open, err := s.OpenPanes(t.Context(), 3, 0)
+	if err != nil || len(open) != 1 || open[0].Position != 9 {
+		t.Errorf("open panes: %+v, %v", open, err)
 	}
 }
 
