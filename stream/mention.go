@@ -115,10 +115,18 @@ type Mention struct {
 
 	// Erased marks a delete notice for the item instead of a mention: only Item.Platform, Item.ID and Source are set.
 	Erased bool
+	// Corrects marks a correction of the label of a known mention instead of a mention. Beside it are set: what identifies the mention
+	// (Item.Platform, Item.ID, Brand), Item.PublishedAt and Item.Thread as the mention has them, Source and ReceivedAt.
+	Corrects *Correction
 }
 
 // Has reports whether all flags of f are set.
 func (m *Mention) Has(f Flags) bool { return m.Flags&f == f }
+
+// Complains reports whether the mention complains: it is negative and severe, about a product, or said to the brand.
+func (m *Mention) Complains() bool {
+	return m.Label == Negative && (m.Severity > 0 || len(m.Products) > 0 || m.Via&Directed != 0)
+}
 
 // Counts reports whether the mention counts in shares: it is by a customer and not spam.
 func (m *Mention) Counts() bool { return m.Role == Customer }
@@ -132,6 +140,12 @@ type MentionRow struct {
 	// Versions are the versions that were delivered, in no order: Item.EditedAt of each, 0 for the original. Nil stands for
 	// the version of Item alone.
 	Versions []Time
+	// TextSince is the version since which the text is what it is, 0 for the original.
+	TextSince Time
+	// Corrections are all that were delivered, in the order of delivery; see Corrected. Only the one that counts keeps its note.
+	Corrections []Correction
+	// ModelLabel is what the model says of the newest version, as Scores and Model do, if there are Corrections; else Label is.
+	ModelLabel Label
 }
 
 // IdentityKey is what makes a mention one and the same however often it is delivered.

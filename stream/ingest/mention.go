@@ -48,7 +48,7 @@ func setLabel(m *stream.Mention, label stream.Label, scores stream.Scores, model
 func customerFlags(m *stream.Mention) stream.Flags {
 	var f stream.Flags
 	directed := m.Via&stream.Directed != 0
-	if m.Label == stream.Negative && (m.Severity > 0 || len(m.Products) > 0 || directed) {
+	if m.Complains() {
 		f |= stream.Complaint
 	}
 	if m.Item.Kind == stream.Repost {

@@ -57,6 +57,7 @@ const (
 	mentionSource       = 52
 	mentionReceivedAt   = 53
 	mentionErased       = 54
+	mentionCorrects     = 55
 )
 
 // AppendMention appends m as a message Mention to dst and returns the extended slice. Bytes of a string that are not
@@ -123,7 +124,17 @@ func AppendMention(dst []byte, m *stream.Mention) []byte {
 		dst = closeMessage(dst, mark)
 	}
 	dst = appendTime(dst, mentionReceivedAt, m.ReceivedAt)
-	return appendBool(dst, mentionErased, m.Erased)
+	dst = appendBool(dst, mentionErased, m.Erased)
+	if c := m.Corrects; c != nil {
+		var mark int
+		dst, mark = openMessage(dst, mentionCorrects)
+		dst = appendInt(dst, 1, int64(c.Label))
+		dst = appendString(dst, 2, c.By)
+		dst = appendTime(dst, 3, c.At)
+		dst = appendString(dst, 4, c.Note)
+		dst = closeMessage(dst, mark)
+	}
+	return dst
 }
 
 func appendAccount(dst []byte, num protowire.Number, a *stream.Account) []byte {
@@ -263,7 +274,30 @@ func (s *scanner) parseJudgement(whole string, m *stream.Mention) {
 		m.ReceivedAt = s.time()
 	case mentionErased<<3 | asVarint:
 		m.Erased = s.flag()
+	case mentionCorrects<<3 | asBytes:
+		if m.Corrects == nil {
+			m.Corrects = &stream.Correction{}
+		}
+		s.correction(whole, m.Corrects)
 	}
+}
+
+func (s *scanner) correction(whole string, c *stream.Correction) {
+	in := scanner{data: s.bytes()}
+	part := whole[s.lo:s.hi]
+	for in.next() {
+		switch in.tag {
+		case 1<<3 | asVarint:
+			c.Label = stream.Label(in.small(uint64(stream.Negative)))
+		case 2<<3 | asBytes:
+			c.By = in.word(part)
+		case 3<<3 | asVarint:
+			c.At = in.time()
+		case 4<<3 | asBytes:
+			c.Note = in.text(part)
+		}
+	}
+	s.adopt(&in)
 }
 
 // account merges the embedded message Account of the current field into a, as protobuf does with repeated ones.

@@ -141,6 +141,13 @@ func (r reference) setMention(m *stream.Mention) {
 	}
 	r.set("received_at", m.ReceivedAt)
 	r.set("erased", m.Erased)
+	if m.Corrects != nil {
+		sub := reference{r.Mutable(r.field("corrects")).Message().Interface().(*dynamicpb.Message)}
+		sub.set("label", protoreflect.EnumNumber(m.Corrects.Label))
+		sub.set("by", m.Corrects.By)
+		sub.set("at", m.Corrects.At)
+		sub.set("note", m.Corrects.Note)
+	}
 }
 
 func (r reference) setPane(p *window.Pane) {
@@ -243,6 +250,9 @@ func (r random) mention() stream.Mention {
 			Partition: stream.Partition{Topic: r.str(), Number: int32(r.int())}, Offset: r.int(), Index: int32(r.int()),
 		}
 	}
+	if r.IntN(4) == 0 {
+		m.Corrects = &stream.Correction{Label: stream.Label(r.IntN(4)), By: r.str(), At: r.time(), Note: r.str()}
+	}
 	return m
 }
 
@@ -279,8 +289,8 @@ func TestMentionIsTheSchemasMessage(t *testing.T) {
 			t.Fatalf("mention changed on its way (-in +out):\n%s", diff)
 		}
 	}
-	if n := file.Messages().ByName("Mention").Fields().Len(); n != 45 {
-		t.Errorf("the message Mention has %d fields, this test knows 45: teach it the new ones", n)
+	if n := file.Messages().ByName("Mention").Fields().Len(); n != 46 {
+		t.Errorf("the message Mention has %d fields, this test knows 46: teach it the new ones", n)
 	}
 }
 
