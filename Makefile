@@ -9,19 +9,23 @@ SEED    ?= 1
 MVN     := $(shell command -v java >/dev/null && command -v mvn)
 CC_HERE := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 
-.PHONY: all demo test soak build setup setup-kafka lint format generate bench clean
+.PHONY: all demo test test-deploy soak build setup setup-kafka lint format generate bench clean
 all: build
 
 demo: build ## run the whole engine on a simulated day (ARGS="--once" ends by itself); needs no Java
 	bin/otklik demo $(ARGS)
 
-test: setup setup-kafka ## all tests, with the real ClickHouse and the real Kafka required
+test: setup setup-kafka test-deploy ## all tests, with the real ClickHouse and the real Kafka required
 ifeq ($(CC_HERE),)
 	@echo "make test: no C compiler (go env CC) was found; the tests run without the race detector. Install gcc to have it." >&2
 	OTKLIK_INTEGRATION=required CGO_ENABLED=0 $(TOOL) gotestsum --format pkgname -- -shuffle=on -timeout=18m $(PKGS)
 else
 	OTKLIK_INTEGRATION=required CGO_ENABLED=1 $(TOOL) gotestsum --format pkgname -- -race -shuffle=on -timeout=18m $(PKGS)
 endif
+
+# Without vet and optimisation, which would take longer than the tests: Helm brings much of Kubernetes along.
+test-deploy: ## the compose file, the image and the chart, in a module of its own
+	cd deploy/deploytest && CGO_ENABLED=0 $(GO) test -vet=off -gcflags='all=-N -l' -ldflags=-w -count=1 -timeout=10m ./...
 
 soak: setup ## the crash tests many times over: KILLS=100 SEEDS=20 SEED=1, any of them
 	OTKLIK_INTEGRATION=required OTKLIK_KILLS=$(KILLS) OTKLIK_SEEDS=$(SEEDS) OTKLIK_SEED=$(SEED) \

@@ -56,7 +56,9 @@ while :; do
 	now=$(today)
 	if [ "$next" -ge "$now" ]; then
 		sleep 60 &
-		wait $!
+		pids=$!
+		wait "$pids"
+		pids=
 		continue
 	fi
 	span=$BACKFILL_SPAN
