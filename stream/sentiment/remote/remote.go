@@ -252,8 +252,12 @@ func (c *Classifier) ask(ctx context.Context, requests []sentiment.Request, resu
 	}
 	pauses := &pauses{exponential: backoff.NewExponentialBackOff()}
 	pauses.exponential.InitialInterval, pauses.exponential.MaxInterval = firstPause, maxPause
+	var cause error // what the last attempt that was sent ended with
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
 		retry, after, err := c.attempt(ctx, body, results)
+		if f, ok := errors.AsType[*fault](err); ok && f.reason != Open {
+			cause = err
+		}
 		pauses.asked = after
 		if err != nil && !retry {
 			err = backoff.Permanent(err)
@@ -262,6 +266,9 @@ func (c *Classifier) ask(ctx context.Context, requests []sentiment.Request, resu
 	},
 		backoff.WithBackOff(pauses), backoff.WithMaxTries(uint(c.cfg.Retries)+1), backoff.WithMaxElapsedTime(c.cfg.MaxWait),
 		backoff.WithNotify(c.cfg.Observer.Retrying))
+	if err != nil && cause != nil {
+		return cause // and not that it was not sent again
+	}
 	if permanent, ok := errors.AsType[*backoff.PermanentError](err); ok { // returned as it is when the attempts are used up
 		err = permanent.Err
 	}

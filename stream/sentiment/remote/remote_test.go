@@ -407,6 +407,22 @@ func TestAServerThatIsAway(t *testing.T) {
 	}
 }
 
+// TestTheReasonIsTheFirst: a request that failed and is not sent again, because the breaker has opened or the wait is over meanwhile,
+// fell back for what it failed with.
+func TestTheReasonIsTheFirst(t *testing.T) {
+	fail := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
+	c, seen := start(t, fail, func(cfg *remote.Config) { cfg.Failures, cfg.Retries = 1, 3 })
+	ask(t, c, texts(10))
+	if diff := cmp.Diff(map[remote.Reason]int{remote.Unavailable: 10}, seen.fell); diff != "" {
+		t.Error(diff)
+	}
+	c, seen = start(t, fail, func(cfg *remote.Config) { cfg.Failures, cfg.Retries, cfg.MaxWait = 1000, 1000, 300*time.Millisecond })
+	ask(t, c, texts(10))
+	if diff := cmp.Diff(map[remote.Reason]int{remote.Unavailable: 10}, seen.fell); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestNobodyListens asks a port where nothing listens.
 func TestNobodyListens(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
