@@ -62,7 +62,7 @@ func (m *Matcher) scan(text string, s *Scratch) {
 		}
 		word++
 		end := wordEnd(b, start)
-		if m.starts.has(b, start) {
+		if m.starts.has(b[start:]) {
 			m.scanWord(s, start, end, word)
 		}
 		start = end

@@ -43,7 +43,7 @@ type Hit struct {
 type Matcher struct {
 	catalogue *Catalogue
 	trie      *ahocorasick.Trie
-	starts    *starts
+	starts    starts    // of the first words of all terms
 	terms     [][]entry // by pattern number
 	accounts  map[stream.Platform]*accountIndex
 	products  []string // keys, sorted; entry.ref of products is an index
@@ -121,7 +121,6 @@ func NewMatcher(c *Catalogue) (*Matcher, error) {
 		return nil, fmt.Errorf("make a brand matcher: %w", err)
 	}
 	m.trie = ahocorasick.NewTrieBuilder().AddPatterns(b.patterns).Build()
-	m.starts = newStarts(b.patterns)
 	return m, nil
 }
 
@@ -183,6 +182,7 @@ func (b *matcherBuilder) catalogue(c *Catalogue) error {
 
 func (b *matcherBuilder) add(e entry) {
 	b.m.longest = max(b.m.longest, int32(len(e.term)))
+	b.m.starts.add(&e.term[0])
 	pattern := string(blank) + e.term[0].base
 	n, ok := b.numbers[pattern]
 	if !ok {

@@ -1,47 +1,66 @@
 package brand
 
-// starts is a set of the first three bytes of words, which tells most words that no pattern begins like. It may hold what nobody
-// put in, never the reverse.
-type starts [1 << 16 / 64]uint64
+// starts is a set of beginnings of words: of three bytes, and of four. It tells most words that no term begins with, and may hold
+// what nobody put in, never the reverse. Of a word that is shorter blanks count as its other bytes.
+type starts struct {
+	three, four bits
+}
 
-// newStarts returns the set of the words that one of the patterns can begin: a pattern is a blank and at least one byte.
-func newStarts(patterns [][]byte) *starts {
-	s := new(starts)
-	for _, p := range patterns {
-		switch w := p[1:]; len(w) {
-		case 1:
-			for second := range 256 {
-				for third := range 256 {
-					s.add(w[0], byte(second), byte(third))
-				}
-			}
-		case 2:
-			for third := range 256 {
-				s.add(w[0], w[1], byte(third))
-			}
-		default:
-			s.add(w[0], w[1], w[2])
+// bits is a set of hashes.
+type bits [1 << 16 / 64]uint64
+
+// bit returns the place of a beginning, by Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+func bit(beginning uint32) (word, mask uint64) {
+	h := uint64(beginning * 0x9e3779b1 >> 16)
+	return h / 64, 1 << (h % 64)
+}
+
+func (s *bits) add(beginning uint32) {
+	word, mask := bit(beginning)
+	s[word] |= mask
+}
+
+func (s *bits) has(beginning uint32) bool {
+	word, mask := bit(beginning)
+	return s[word]&mask != 0
+}
+
+// beginnings packs the first three and the first four bytes of the word that b begins with.
+func beginnings(b []byte) (three, four uint32) {
+	const blanks = blank | blank<<8 | blank<<16 | blank<<24
+	if len(b) >= 4 && b[1] != blank && b[2] != blank {
+		four = uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+		return four &^ (0xff << 24), four
+	}
+	four = blanks
+	for i := 0; i < min(len(b), 4) && b[i] != blank; i++ {
+		four ^= uint32(b[i]^blank) << (8 * i)
+	}
+	return four &^ (0xff << 24), four
+}
+
+// add notes the words of texts that w can be. Its first byte is no blank.
+func (s *starts) add(w *word) {
+	base := w.base
+	three, four := beginnings([]byte(base))
+	switch {
+	case w.mode == exact || len(base) >= 4:
+		s.four.add(four)
+	case len(base) == 3:
+		s.three.add(three)
+	case len(base) == 2:
+		for c := range uint32(256) {
+			s.three.add(three&0xffff | c<<16)
+		}
+	default:
+		for c := range uint32(1 << 16) {
+			s.three.add(three&0xff | c<<8)
 		}
 	}
-	return s
 }
 
-// place returns which bit stands for the three bytes. The letters of an alphabet differ in five bits, so three of them share
-// their bit with few others.
-func place(first, second, third byte) uint {
-	return (uint(first)<<10 ^ uint(second)<<5 ^ uint(third)) & (1<<16 - 1)
-}
-
-func (s *starts) add(first, second, third byte) {
-	p := place(first, second, third)
-	s[p/64] |= 1 << (p % 64)
-}
-
-// has reports whether a pattern can begin the word at start. The folded text ends with a blank.
-func (s *starts) has(b []byte, start int) bool {
-	if start+2 >= len(b) {
-		return true // a single letter at the end of the text
-	}
-	p := place(b[start], b[start+1], b[start+2])
-	return s[p/64]>>(p%64)&1 != 0
+// has reports whether a term may begin with the word that b begins with.
+func (s *starts) has(b []byte) bool {
+	three, four := beginnings(b)
+	return s.four.has(four) || s.three.has(three)
 }
