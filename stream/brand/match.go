@@ -72,11 +72,22 @@ func (m *Matcher) scan(text string, s *Scratch) {
 // scanWord adds the terms that begin with the word of the text at [start, end).
 func (m *Matcher) scanWord(s *Scratch, start, end int, ordinal int32) {
 	b := s.text.b
-	m.trie.Walk(b[start-1:end], func(_, _, pattern int64) bool {
+	m.trie.Walk(b[start-1:end], func(_, n, pattern int64) bool {
+		rest := b[start+int(n)-1 : end] // of the word, after the pattern, which is a blank and what the word begins with
+		form := exact
+		if len(rest) > 0 {
+			form = prefix
+			if ending(rest) {
+				form = inflected
+			}
+		}
 		list := m.terms[pattern]
 		for i := range list {
 			e := &list[i]
-			if stop := e.term.find(b, start, end); stop >= 0 {
+			if !e.term[0].mode.allows(form) {
+				continue
+			}
+			if stop := e.term.rest(b, end); stop >= 0 {
 				s.found = append(s.found, found{
 					entry: e, start: int32(start), end: int32(stop), first: ordinal, last: ordinal + int32(len(e.term)) - 1,
 				})

@@ -101,34 +101,32 @@ func (t term) short() bool {
 	return len(t[0].full) < 2 || t[0].mode == prefix && len(t[0].full) < 3
 }
 
+// allows reports whether a word of this mode is found in the given form: exact is the word itself, inflected the word with an
+// ending of declension, prefix the word with anything else after it.
+func (m mode) allows(form mode) bool {
+	switch m {
+	case prefix:
+		return true
+	case inflected:
+		return form != prefix
+	default:
+		return form == exact
+	}
+}
+
 // matches reports whether the word of a text is a form of w.
 func (w *word) matches(b []byte) bool {
 	if len(b) < len(w.base) || string(b[:len(w.base)]) != w.base {
 		return false
 	}
-	switch w.mode {
-	case prefix:
-		return true
-	case exact:
-		return len(b) == len(w.base)
-	default:
-		if rest := b[len(w.base):]; len(rest) > 0 {
-			_, ok := endings[string(rest)]
-			return ok
-		}
-		return true
-	}
+	rest := b[len(w.base):]
+	return len(rest) == 0 || w.mode == prefix || w.mode == inflected && ending(rest)
 }
 
-// find reports where the term ends in the folded text b, given that its first word stands at [start, end); -1 if it does not match.
-func (t term) find(b []byte, start, end int) int {
-	for i := range t {
-		if !t[i].matches(b[start:end]) {
-			return -1
-		}
-		if i == len(t)-1 {
-			return end
-		}
+// rest reports where the term ends in the folded text b, given that its first word is found and ends at end; -1 if its other
+// words do not follow.
+func (t term) rest(b []byte, end int) int {
+	for i := 1; i < len(t); i++ {
 		next := end
 		for next < len(b) && b[next] == blank {
 			next++
@@ -136,9 +134,12 @@ func (t term) find(b []byte, start, end int) int {
 		if next == len(b) || next-end > maxGap {
 			return -1
 		}
-		start, end = next, wordEnd(b, next)
+		end = wordEnd(b, next)
+		if !t[i].matches(b[next:end]) {
+			return -1
+		}
 	}
-	return -1
+	return end
 }
 
 func wordEnd(b []byte, start int) int {
@@ -162,6 +163,23 @@ var endings = func() map[string]struct{} {
 	}
 	return m
 }()
+
+// longestEnding is that of endings, in bytes.
+var longestEnding = func() (n int) {
+	for e := range endings {
+		n = max(n, len(e))
+	}
+	return n
+}()
+
+// ending reports whether rest, which is not empty, is an ending of declension.
+func ending(rest []byte) bool {
+	if len(rest) > longestEnding {
+		return false
+	}
+	_, ok := endings[string(rest)]
+	return ok
+}
 
 // nominative are the endings that a word of the catalogue may have itself, longest first.
 var nominative = func() []string {
