@@ -158,7 +158,13 @@ func render(file string, o Options, known []Table) (string, error) {
 	root.Funcs(template.FuncMap{
 		"local": local,
 		"store": func(table string) string { return store + "." + table },
-		"view":  func(name string) string { return o.Database + "." + name + onCluster },
+		"tables": func(table string) []string { // what a change of columns has to change
+			if o.Cluster != "" {
+				return []string{local(table), store + "." + table}
+			}
+			return []string{local(table)}
+		},
+		"view": func(name string) string { return o.Database + "." + name + onCluster },
 		"definer": func() string {
 			if o.Definer == "" {
 				return "DEFINER = CURRENT_USER SQL SECURITY DEFINER"

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,13 +25,23 @@ type Table struct {
 var (
 	createLine    = regexp.MustCompile(`^CREATE (?:TABLE IF NOT EXISTS|OR REPLACE VIEW) ([A-Za-z0-9_]+)\.([A-Za-z0-9_]+)`)
 	columnLine    = regexp.MustCompile(`^    ([a-z0-9_]+) (.+?)(?: DEFAULT [^']+?)? COMMENT '([^']*)'(?: CODEC\([A-Z0-9()]+\))?,?$`)
+	alterLine     = regexp.MustCompile(`^ALTER TABLE ([A-Za-z0-9_]+)\.([A-Za-z0-9_]+)`)
+	addLine       = regexp.MustCompile(`^    ADD COLUMN IF NOT EXISTS ([a-z0-9_]+) (.+?)(?: DEFAULT [^']+?)? COMMENT '([^']*)' AFTER ([a-z0-9_]+),?$`)
+	commentLine   = regexp.MustCompile(`^    COMMENT COLUMN ([a-z0-9_]+) '([^']*)',?$`)
 	tableComment  = regexp.MustCompile(`(?m)^COMMENT '([^']*)'$`)
 	partitionLine = regexp.MustCompile(`(?m)^PARTITION BY `)
 )
 
-// addTables adds the tables and views that a script rendered for one server declares.
+// addTables adds the tables and views that a script rendered for one server declares, and changes those that it changes.
 func addTables(known []Table, script string) []Table {
+	known = slices.Clone(known)
 	for _, statement := range split(script) {
+		if m := alterLine.FindStringSubmatch(statement); m != nil {
+			if i := slices.IndexFunc(known, func(t Table) bool { return !t.View && t.Name == m[2] }); i >= 0 {
+				known[i].alter(statement)
+			}
+			continue
+		}
 		m := createLine.FindStringSubmatch(statement)
 		if m == nil {
 			continue
@@ -48,9 +59,31 @@ func addTables(known []Table, script string) []Table {
 				t.Columns = append(t.Columns, Column{Name: c[1], Type: c[2], Comment: c[3]})
 			}
 		}
+		if i := slices.IndexFunc(known, func(k Table) bool { return t.View && k.View && k.Name == t.Name }); i >= 0 {
+			known[i] = t // a later definition of the same view
+			continue
+		}
 		known = append(known, t)
 	}
 	return known
+}
+
+// alter adds the columns and comments of an ALTER TABLE.
+func (t *Table) alter(statement string) {
+	t.Columns = slices.Clone(t.Columns)
+	place := func(name string) int {
+		return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+	}
+	for line := range strings.Lines(statement) {
+		line = strings.TrimRight(line, "\n")
+		if c := addLine.FindStringSubmatch(line); c != nil {
+			t.Columns = slices.Insert(t.Columns, place(c[4])+1, Column{Name: c[1], Type: c[2], Comment: c[3]})
+		} else if c := commentLine.FindStringSubmatch(line); c != nil {
+			if i := place(c[1]); i >= 0 {
+				t.Columns[i].Comment = c[2]
+			}
+		}
+	}
 }
 
 // Tables returns the storage tables and the reading views of the schema with their columns, in the order of the

@@ -58,7 +58,7 @@ func (c Credentials) withDefaults() Credentials {
 var dashboardViews = []string{
 	"sentiment_1m", "sentiment_1h", "sentiment_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
 	"share_of_voice", "audience", "community_growth", "communities", "alerts", "claims", "ledger", "books", "freshness", "deadletter_reasons",
-	"voices", "posts", "waits",
+	"voices", "posts", "waits", "label_quality",
 }
 
 // DashboardViews returns the names of the views that the dashboard reader may read.

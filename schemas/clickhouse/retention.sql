@@ -11,6 +11,8 @@ ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN author_handle TTL w
 
 ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN url TTL written_at + INTERVAL {{.TextDays}} DAY;
 
+ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN correction_note TTL written_at + INTERVAL {{.TextDays}} DAY;
+
 ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN key TTL written_at + INTERVAL {{.TextDays}} DAY;
 
 ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN payload TTL written_at + INTERVAL {{.TextDays}} DAY;
