@@ -54,6 +54,16 @@ var cyrillic = func() (t [2][256]byte) {
 	return t
 }()
 
+// simple is latin for the ASCII characters that mean the same wherever they stand, 0 for the others: what can stand in a handle
+// or ask, and the letter that a link begins with.
+var simple = func() (t [utf8.RuneSelf]byte) {
+	copy(t[:], latin[:])
+	for _, c := range "@_.-?hH" {
+		t[c] = 0
+	}
+	return t
+}()
+
 // folded is a text in the folded alphabet. It is reused from text to text.
 type folded struct {
 	b      []byte
@@ -80,34 +90,32 @@ func (f *folded) fold(text string) {
 	b, at := f.b[:cap(f.b)], f.at[:cap(f.b)]
 	n := 1
 	for i := 0; i < len(text); {
-		// Letters and digits of the usual alphabets.
 		c, width := text[i], 1
-		folded := blank
-		if c < utf8.RuneSelf {
-			folded = int32(latin[c])
-			if folded == 'h' && b[n-1] == blank {
-				folded = blank // perhaps a link
-			}
-		} else if c&^1 == 0xd0 && i+1 < len(text) {
-			if l := cyrillic[c&1][text[i+1]]; l != 0 {
-				folded, width = int32(l), 2
-			}
+		var l byte
+		switch {
+		case c < utf8.RuneSelf:
+			l = simple[c]
+		case c&^1 == 0xd0 && i+1 < len(text):
+			l, width = cyrillic[c&1][text[i+1]], 2
 		}
-		if folded != blank {
-			b[n], at[n] = byte(folded), int32(i)
-			n++
-			i += width
+		if l == 0 {
+			f.b, f.at = b[:n], at[:n]
+			i += f.other(text, i)
+			n = len(f.b)
 			continue
 		}
-		f.b, f.at = b[:n], at[:n]
-		i += f.other(text, i)
-		n = len(f.b)
+		if l == blank {
+			f.handle = false
+		}
+		b[n], at[n] = l, int32(i)
+		n++
+		i += width
 	}
 	f.b, f.at = b[:n], at[:n]
 	f.put(blank, len(text))
 }
 
-// other folds what stands at i if it is no letter or digit of the usual alphabets, or an "h", and returns how long it is in the text.
+// other folds what stands at i if the tables do not say it, and returns how long it is in the text.
 func (f *folded) other(text string, i int) int {
 	c := text[i]
 	if c >= utf8.RuneSelf {
