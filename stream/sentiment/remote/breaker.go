@@ -60,7 +60,10 @@ func (b *breaker) done(now time.Time, v verdict, err error) {
 	}
 	is := b.open
 	b.mu.Unlock()
-	if was != is {
+	switch {
+	case !was && is:
 		b.turned(err)
+	case was && !is:
+		b.turned(nil)
 	}
 }

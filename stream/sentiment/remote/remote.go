@@ -170,10 +170,11 @@ func (c *Classifier) ClassifyBatch(ctx context.Context, requests []sentiment.Req
 	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(c.cfg.Concurrency)
-	for from, to := 0, 0; from < len(requests); from = to {
-		to = c.chunk(requests, from)
+	for from := 0; from < len(requests); {
+		to := c.chunk(requests, from)
 		asked, answers := requests[from:to], results[from:to]
 		group.Go(func() error { return c.label(ctx, waiting, asked, answers) })
+		from = to
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err

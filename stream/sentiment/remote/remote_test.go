@@ -318,8 +318,8 @@ func TestScoresAreScaled(t *testing.T) {
 
 func TestPassingFailuresAreRepeated(t *testing.T) {
 	for name, fail := range map[string]func(w http.ResponseWriter){
-		"500":     func(w http.ResponseWriter) { w.WriteHeader(500) },
-		"429":     func(w http.ResponseWriter) { w.WriteHeader(429) },
+		"500":     func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		"429":     func(w http.ResponseWriter) { w.WriteHeader(http.StatusTooManyRequests) },
 		"hung up": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 		"died midway": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "500")
