@@ -71,6 +71,9 @@ const (
 	Length = 5 * stream.Minute
 	// needed of the last among windows must be hot for an episode to begin.
 	needed, among = 2, 3
+	// shareGain is by what factor the lower bound of the negative share must exceed the share of the past: of thousands of mentions the
+	// interval is so narrow that any drift would do, and a busy morning is no negativity.
+	shareGain = 1.25
 	// calm is for how long no window may be warm before an episode has ended.
 	calm = 30 * stream.Minute
 )
@@ -83,18 +86,18 @@ type limits struct {
 }
 
 func (s Sensitivity) limits(r Rule) (limits, error) {
-	l := limits{floor: 8, k: 5, variation: 0.4}
+	l := limits{floor: 8, k: 4, variation: 0.25}
 	switch s {
 	case Normal, "":
 	case Low:
-		l.floor, l.k = 12, 6.5
+		l.floor, l.k = 12, 5.2
 	case High:
-		l.floor, l.k = 5, 4
+		l.floor, l.k = 5, 3.2
 	default:
 		return limits{}, fmt.Errorf("sensitivity %q is not known: use low, normal or high", s)
 	}
 	if r == Volume {
-		l.floor, l.k, l.variation = 4*l.floor, 1.1*l.k, 0.6
+		l.floor, l.k, l.variation = 4*l.floor, 1.35*l.k, 0.6
 	}
 	return l, nil
 }
@@ -151,12 +154,16 @@ func anscombe(x float64) float64 { return 2 * math.Sqrt(max(x, 0)+3.0/8) }
 // counted is the inverse of anscombe.
 func counted(a float64) float64 { return max(a*a/4-3.0/8, 0) }
 
-// wilsonLow returns the lower 95 % Wilson bound of a share; 0 of nothing.
-func wilsonLow(k, n int64) float64 {
+// certain is how many standard errors the lower bound of a share lies below it (99.9 %, one-sided): it is asked anew every minute
+// on every platform.
+const certain = 3.0
+
+// shareLow returns the lower Wilson bound of a share; 0 of nothing.
+func shareLow(k, n int64) float64 {
 	if n == 0 || k == 0 {
 		return 0
 	}
-	const z = 1.959963984540054
+	const z = certain
 	trials := float64(n)
 	p := float64(k) / trials
 	centre := p + z*z/(2*trials)

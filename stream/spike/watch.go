@@ -285,7 +285,7 @@ func (m *machine) judge(l *line, at stream.Time) {
 		var known bool
 		if b, known = m.baseline(l, at, since, &m.limits); known {
 			excess := b.excess(count)
-			hot = count >= m.floor && excess >= m.k && (m.rule != Negativity || wilsonLow(c.Negative, c.Labelled) > b.Share)
+			hot = count >= m.floor && excess >= m.k && (m.rule != Negativity || shareLow(c.Negative, c.Labelled) > shareGain*b.Share)
 			warm = hot || excess >= m.k/2
 		}
 	}
