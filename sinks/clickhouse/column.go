@@ -3,35 +3,117 @@ package clickhouse
 import (
 	"fmt"
 	"math"
+	"slices"
+	"sync"
+
+	native "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"otklik/stream"
 )
 
-// column is one column of a table as it is written: a typed slice for a block of rows, which clickhouse-go takes as a whole, where
-// appending rows would box every value.
+// column is one column of a table as it is written: a whole block of rows at once, because appending rows would box every value.
 type column[T any] struct {
-	name   string
-	values func(rows []*T) any
-	check  func(row *T) error // nil: every value fits
+	name  string
+	put   func(to native.BatchColumn, rows []*T) error
+	check func(row *T) error // nil: every value fits
+}
+
+// buffers keeps slices from one insert to the next: clickhouse-go copies what it is given.
+type buffers[V any] struct{ pool sync.Pool }
+
+// take returns a slice of n values, which hold what they held.
+func (b *buffers[V]) take(n int) *[]V {
+	if s, ok := b.pool.Get().(*[]V); ok && cap(*s) >= n {
+		*s = (*s)[:n]
+		return s
+	}
+	s := make([]V, n)
+	return &s
+}
+
+// give takes a slice back, without what it refers to.
+func (b *buffers[V]) give(s *[]V) {
+	clear(*s)
+	b.pool.Put(s)
 }
 
 // plain is a column whose Go type is the one that clickhouse-go copies.
 func plain[T, V any](name string, value func(*T) V) column[T] {
-	return column[T]{name: name, values: func(rows []*T) any {
-		out := make([]V, len(rows))
+	var kept buffers[V]
+	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
+		values := kept.take(len(rows))
+		defer kept.give(values)
+		out := *values
 		for i, r := range rows {
 			out[i] = value(r)
 		}
-		return out
+		return to.Append(out)
+	}}
+}
+
+// words is how many values of a column of few different ones are boxed only once in a block.
+const words = 16
+
+// word is a LowCardinality column. clickhouse-go boxes each of its values, one allocation each, unless it is given boxes: those
+// of the words that were met last are used again.
+func word[T any](name string, value func(*T) string) column[T] {
+	var kept buffers[any]
+	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
+		values := kept.take(len(rows))
+		defer kept.give(values)
+		out := *values
+		var known [words]string
+		var boxes [words]any
+		met := 0
+		for i, r := range rows {
+			v := value(r)
+			n := slices.Index(known[:min(met, words)], v)
+			if n < 0 {
+				n = met % words
+				known[n], boxes[n] = v, v
+				met++
+			}
+			out[i] = boxes[n]
+		}
+		return to.Append(out)
+	}}
+}
+
+// list is an array column. Given whole, clickhouse-go would take every row apart by reflection. A list of one row may be the same
+// slice as that of another; usual is the one that most rows have.
+func list[T, V any](name string, usual []V, value func(*T) []V) column[T] {
+	var box any = usual
+	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
+		for _, r := range rows {
+			v := value(r)
+			var err error
+			if len(v) == len(usual) && (len(v) == 0 || &v[0] == &usual[0]) {
+				err = to.AppendRow(box)
+			} else {
+				err = to.AppendRow(v)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}}
 }
 
 // key is a text column that must not be empty, because it is part of the key of the row.
 func key[T any](name string, value func(*T) string) column[T] {
-	c := plain(name, value)
+	return filled(plain(name, value), value)
+}
+
+// keyWord is a LowCardinality column that must not be empty, because it is part of the key of the row.
+func keyWord[T any](name string, value func(*T) string) column[T] {
+	return filled(word(name, value), value)
+}
+
+func filled[T any](c column[T], value func(*T) string) column[T] {
 	c.check = func(r *T) error {
 		if value(r) == "" {
-			return fmt.Errorf("column %s is empty", name)
+			return fmt.Errorf("column %s is empty", c.name)
 		}
 		return nil
 	}
@@ -60,16 +142,21 @@ func moment[T any](name string, value func(*T) stream.Time) column[T] {
 
 // maybe is a nullable column.
 func maybe[T, V any](name string, value func(*T) (V, bool)) column[T] {
-	return column[T]{name: name, values: func(rows []*T) any {
-		values := make([]V, len(rows))
-		out := make([]*V, len(rows))
+	var (
+		keptValues   buffers[V]
+		keptPointers buffers[*V]
+	)
+	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
+		values, pointers := keptValues.take(len(rows)), keptPointers.take(len(rows))
+		defer keptValues.give(values)
+		defer keptPointers.give(pointers)
 		for i, r := range rows {
 			if v, ok := value(r); ok {
-				values[i] = v
-				out[i] = &values[i]
+				(*values)[i] = v
+				(*pointers)[i] = &(*values)[i]
 			}
 		}
-		return out
+		return to.Append(*pointers)
 	}}
 }
 

@@ -22,7 +22,6 @@ import (
 type inserter[T any] struct {
 	client *Client
 	table  *table[T]
-	query  string
 	reject func(ctx context.Context, table string, letter stream.DeadLetter, err error) error
 
 	mu    sync.Mutex
@@ -39,14 +38,15 @@ type waiter[T any] struct {
 }
 
 func newInserter[T any](c *Client, t *table[T], reject func(context.Context, string, stream.DeadLetter, error) error) *inserter[T] {
-	names := make([]string, len(t.columns))
-	for i := range t.columns {
-		names[i] = t.columns[i].name
+	return &inserter[T]{client: c, table: t, reject: reject}
+}
+
+// columns returns the columns to send for a block: those that are rare only if a row of it has something in them.
+func (in *inserter[T]) columns(rows []*T) []column[T] {
+	if in.table.isRare != nil && slices.ContainsFunc(rows, in.table.isRare) {
+		return slices.Concat(in.table.columns, in.table.rare)
 	}
-	return &inserter[T]{
-		client: c, table: t, reject: reject,
-		query: fmt.Sprintf("INSERT INTO %s (%s)", c.table(t.name), strings.Join(names, ", ")),
-	}
+	return in.table.columns
 }
 
 // insert returns when the rows are durable. The rows must not be changed before it returns; when it returns the error of
@@ -258,14 +258,16 @@ func (in *inserter[T]) attempt(ctx context.Context, rows []*T) (err error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, in.client.cfg.InsertTimeout)
 	defer cancel()
-	batch, err := in.client.conn.PrepareBatch(driver.Context(ctx, driver.WithSettings(in.client.insertSettings())), in.query)
+	columns := in.columns(rows)
+	query := fmt.Sprintf("INSERT INTO %s (%s)", in.client.table(in.table.name), columnNames(columns))
+	batch, err := in.client.conn.PrepareBatch(driver.Context(ctx, driver.WithSettings(in.client.insertSettings())), query)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, batch.Close()) }() // ends an insert that was not sent without a row
-	for i := range in.table.columns {
-		if err := batch.Column(i).Append(in.table.columns[i].values(rows)); err != nil {
-			return fmt.Errorf("column %s: %w", in.table.columns[i].name, err)
+	for i := range columns {
+		if err := columns[i].put(batch.Column(i), rows); err != nil {
+			return fmt.Errorf("column %s: %w", columns[i].name, err)
 		}
 	}
 	if err := batch.Send(); err != nil {

@@ -188,10 +188,12 @@ func (c *Client) Mentions(ctx context.Context, keys []stream.IdentityKey) ([]str
 // mentionColumns are the columns that scanMention reads, in the order of the table.
 var mentionColumns = names(&mentionTable)
 
-func names[T any](t *table[T]) string {
-	out := make([]string, len(t.columns))
-	for i := range t.columns {
-		out[i] = t.columns[i].name
+func names[T any](t *table[T]) string { return columnNames(slices.Concat(t.columns, t.rare)) }
+
+func columnNames[T any](columns []column[T]) string {
+	out := make([]string, len(columns))
+	for i := range columns {
+		out[i] = columns[i].name
 	}
 	return strings.Join(out, ", ")
 }
@@ -209,6 +211,7 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 		mentionedIDs, mentionedHandles  []string
 		firstPosition, position         uint64
 		versions                        []int64
+		correction                      storedCorrection
 	)
 	i := &m.Item
 	err := scan(&m.Brand, &published, &platform, &identity, &i.ID, &kind, &role, &via, &label,
@@ -217,7 +220,8 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 		&i.Author.ID, &i.Author.Name, &i.AuthorName, &followers, &i.Community, &i.Bot, &m.Customer, &i.Thread, &i.Paired,
 		&i.ParentID, &parentAt, &i.ParentAuthor.ID, &i.ParentAuthor.Name, &i.RootID, &i.RepostOf, &i.RepostAuthor.ID, &i.RepostAuthor.Name,
 		&i.Wall.ID, &i.Wall.Name, &mentionedIDs, &mentionedHandles, &i.Text, &i.Lang, &i.URL, &likes, &shares, &views, &edited, &versions, &received,
-		&topic, &m.Source.Partition.Number, &m.Source.Offset, &m.Source.Index, &m.Partition, &firstPosition, &position)
+		&topic, &m.Source.Partition.Number, &m.Source.Offset, &m.Source.Index, &m.Partition, &firstPosition, &position,
+		&correction.modelLabel, &correction.at, &correction.by, &correction.note, &correction.all, &correction.since)
 	if err != nil {
 		return m, err
 	}
@@ -253,6 +257,9 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 	i.Followers, i.Likes, i.Shares, i.Views = known(followers), known(likes), known(shares), known(views)
 	m.Source.Partition.Topic = topic
 	m.Versions = versionsOf(versions)
+	if err := correction.to(&m); err != nil {
+		return m, fmt.Errorf("mention %s: %w", identity, err)
+	}
 	m.FirstPosition, m.Position = stream.Position(firstPosition), stream.Position(position)
 	return m, nil
 }

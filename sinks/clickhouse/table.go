@@ -19,6 +19,9 @@ type TurnRow = task.TurnRow
 type table[T any] struct {
 	name    string
 	columns []column[T]
+	// rare are further columns, whose defaults are right unless a row of the block has something in them.
+	rare   []column[T]
+	isRare func(*T) bool
 	// month is the time that PARTITION BY toYYYYMM takes; nil for a table without partitions.
 	month func(*T) stream.Time
 	// check finds what no single column sees; may be nil.
@@ -34,6 +37,11 @@ func (t *table[T]) validate(row *T) error {
 	var errs []error
 	for i := range t.columns {
 		if check := t.columns[i].check; check != nil {
+			errs = append(errs, check(row))
+		}
+	}
+	for i := range t.rare {
+		if check := t.rare[i].check; check != nil {
 			errs = append(errs, check(row))
 		}
 	}
@@ -90,23 +98,25 @@ var mentionTable = table[stream.MentionRow]{
 			a.Name = ""
 		}
 		i.Mentions = nil
+		bare.Corrections = withoutNotes(bare.Corrections)
 		return &bare
 	},
+	rare: correctionColumns, isRare: hasCorrection,
 	columns: []column[stream.MentionRow]{
-		key("brand", func(r *stream.MentionRow) string { return r.Brand }),
+		keyWord("brand", func(r *stream.MentionRow) string { return r.Brand }),
 		moment("published_at", func(r *stream.MentionRow) stream.Time { return r.Item.PublishedAt }),
-		key("platform", func(r *stream.MentionRow) string { return string(r.Item.Platform) }),
+		keyWord("platform", func(r *stream.MentionRow) string { return string(r.Item.Platform) }),
 		key("item_id", func(r *stream.MentionRow) string { return r.Item.Identity() }),
 		plain("version_id", func(r *stream.MentionRow) string { return r.Item.ID }),
-		plain("kind", func(r *stream.MentionRow) string { return string(r.Item.Kind) }),
+		word("kind", func(r *stream.MentionRow) string { return string(r.Item.Kind) }),
 		plain("role", func(r *stream.MentionRow) int8 { return int8(r.Role) }),
 		plain("via", func(r *stream.MentionRow) uint8 { return uint8(r.Via) }),
 		plain("label", func(r *stream.MentionRow) int8 { return int8(r.Label) }),
 		plain("positive_score", func(r *stream.MentionRow) float32 { return r.Scores.Positive }),
 		plain("neutral_score", func(r *stream.MentionRow) float32 { return r.Scores.Neutral }),
 		plain("negative_score", func(r *stream.MentionRow) float32 { return r.Scores.Negative }),
-		plain("model", func(r *stream.MentionRow) string { return r.Model }),
-		plain("products", func(r *stream.MentionRow) []string { return r.Products }),
+		word("model", func(r *stream.MentionRow) string { return r.Model }),
+		list("products", nil, func(r *stream.MentionRow) []string { return r.Products }),
 		plain("severity", func(r *stream.MentionRow) uint8 { return r.Severity }),
 		plain("question", func(r *stream.MentionRow) bool { return r.Has(stream.Question) }),
 		plain("complaint", func(r *stream.MentionRow) bool { return r.Has(stream.Complaint) }),
@@ -133,22 +143,22 @@ var mentionTable = table[stream.MentionRow]{
 		plain("repost_author_handle", func(r *stream.MentionRow) string { return r.Item.RepostAuthor.Name }),
 		plain("wall_id", func(r *stream.MentionRow) string { return r.Item.Wall.ID }),
 		plain("wall_handle", func(r *stream.MentionRow) string { return r.Item.Wall.Name }),
-		plain("mentioned_ids", func(r *stream.MentionRow) []string {
+		list("mentioned_ids", nil, func(r *stream.MentionRow) []string {
 			return accounts(r, func(a *stream.Account) string { return a.ID })
 		}),
-		plain("mentioned_handles", func(r *stream.MentionRow) []string {
+		list("mentioned_handles", nil, func(r *stream.MentionRow) []string {
 			return accounts(r, func(a *stream.Account) string { return a.Name })
 		}),
 		plain("text", func(r *stream.MentionRow) string { return r.Item.Text }),
-		plain("lang", func(r *stream.MentionRow) string { return r.Item.Lang }),
+		word("lang", func(r *stream.MentionRow) string { return r.Item.Lang }),
 		plain("url", func(r *stream.MentionRow) string { return r.Item.URL }),
 		count("likes", func(r *stream.MentionRow) stream.Count { return r.Item.Likes }),
 		count("shares", func(r *stream.MentionRow) stream.Count { return r.Item.Shares }),
 		count("views", func(r *stream.MentionRow) stream.Count { return r.Item.Views }),
 		maybeMoment("edited_at", func(r *stream.MentionRow) stream.Time { return r.Item.EditedAt }),
-		plain("versions", versions),
+		list("versions", onlyOriginal, versions),
 		moment("received_at", func(r *stream.MentionRow) stream.Time { return r.ReceivedAt }),
-		plain("source_topic", func(r *stream.MentionRow) string { return r.Source.Partition.Topic }),
+		word("source_topic", func(r *stream.MentionRow) string { return r.Source.Partition.Topic }),
 		plain("source_partition", func(r *stream.MentionRow) int32 { return r.Source.Partition.Number }),
 		plain("source_offset", func(r *stream.MentionRow) int64 { return r.Source.Offset }),
 		plain("source_index", func(r *stream.MentionRow) int32 { return r.Source.Index }),
@@ -158,16 +168,21 @@ var mentionTable = table[stream.MentionRow]{
 	},
 }
 
+// onlyOriginal are the versions of nearly every mention: the original.
+var onlyOriginal = []int64{0}
+
 func versions(r *stream.MentionRow) []int64 {
-	seen := r.Versions
-	if len(seen) == 0 {
-		seen = []stream.Time{r.Item.EditedAt}
+	switch {
+	case len(r.Versions) > 0:
+		out := make([]int64, len(r.Versions))
+		for i, v := range r.Versions {
+			out[i] = int64(v)
+		}
+		return out
+	case r.Item.EditedAt == 0:
+		return onlyOriginal
 	}
-	out := make([]int64, len(seen))
-	for i, v := range seen {
-		out[i] = int64(v)
-	}
-	return out
+	return []int64{int64(r.Item.EditedAt)}
 }
 
 func accounts(r *stream.MentionRow, part func(*stream.Account) string) []string {
@@ -234,12 +249,12 @@ var paneTable = table[window.Pane]{
 	},
 	columns: append([]column[window.Pane]{
 		plain("grain", func(r *window.Pane) int8 { return int8(r.Grain) }),
-		key("brand", func(r *window.Pane) string { return r.Brand }),
+		keyWord("brand", func(r *window.Pane) string { return r.Brand }),
 		moment("start", func(r *window.Pane) stream.Time { return r.Start }),
-		key("platform", func(r *window.Pane) string { return string(r.Platform) }),
-		plain("product", func(r *window.Pane) string { return r.Product }),
+		keyWord("platform", func(r *window.Pane) string { return string(r.Platform) }),
+		word("product", func(r *window.Pane) string { return r.Product }),
 		plain("partition", func(r *window.Pane) int32 { return r.Partition }),
-		plain("responses", func(r *window.Pane) []float64 { return r.Responses }),
+		list("responses", nil, func(r *window.Pane) []float64 { return r.Responses }),
 		plain("is_final", func(r *window.Pane) bool { return r.Final }),
 		plain("position", func(r *window.Pane) uint64 { return uint64(r.Position) }),
 	}, countColumns(func(r *window.Pane) *window.Counts { return &r.Counts })...),
@@ -261,8 +276,8 @@ var rollingTable = table[window.RollingRow]{
 	},
 	columns: func() []column[window.RollingRow] {
 		out := []column[window.RollingRow]{
-			key("brand", func(r *window.RollingRow) string { return r.Brand }),
-			plain("platform", func(r *window.RollingRow) string { return string(r.Platform) }),
+			keyWord("brand", func(r *window.RollingRow) string { return r.Brand }),
+			word("platform", func(r *window.RollingRow) string { return string(r.Platform) }),
 			plain("window_seconds", func(r *window.RollingRow) uint32 { return uint32(r.Window / stream.Second) }),
 			moment("at", func(r *window.RollingRow) stream.Time { return r.At }),
 			number("net_sentiment", func(r *window.RollingRow) float64 { return r.NetSentiment }),
@@ -286,8 +301,8 @@ var responseTable = table[care.Response]{
 		return stream.StageTrack, sourceAt(topicMentions, -1, r.Position, "responses", r.Key, r.ID), max(r.WaitingSince, r.ResponseAt)
 	},
 	columns: []column[care.Response]{
-		key("brand", func(r *care.Response) string { return r.Brand }),
-		key("platform", func(r *care.Response) string { return string(r.Platform) }),
+		keyWord("brand", func(r *care.Response) string { return r.Brand }),
+		keyWord("platform", func(r *care.Response) string { return string(r.Platform) }),
 		plain("thread", func(r *care.Response) string { return r.Thread }),
 		key("response_key", func(r *care.Response) string { return r.ID }),
 		plain("customer_id", func(r *care.Response) string { return r.Customer }),
@@ -315,8 +330,8 @@ var caseTable = table[care.Case]{
 		return stream.StageTrack, sourceAt(topicMentions, -1, r.Position, "cases", r.Key, r.ID), r.OpenedAt
 	},
 	columns: []column[care.Case]{
-		key("brand", func(r *care.Case) string { return r.Brand }),
-		key("platform", func(r *care.Case) string { return string(r.Platform) }),
+		keyWord("brand", func(r *care.Case) string { return r.Brand }),
+		keyWord("platform", func(r *care.Case) string { return string(r.Platform) }),
 		plain("thread", func(r *care.Case) string { return r.Thread }),
 		key("case_id", func(r *care.Case) string { return r.ID }),
 		plain("customer_id", func(r *care.Case) string { return r.Customer }),
@@ -346,8 +361,8 @@ var turnTable = table[TurnRow]{
 	columns: []column[TurnRow]{
 		plain("partition", func(r *TurnRow) int32 { return r.Partition }),
 		plain("thread", func(r *TurnRow) string { return r.Thread }),
-		key("brand", func(r *TurnRow) string { return r.Brand }),
-		key("platform", func(r *TurnRow) string { return string(r.Platform) }),
+		keyWord("brand", func(r *TurnRow) string { return r.Brand }),
+		keyWord("platform", func(r *TurnRow) string { return string(r.Platform) }),
 		moment("at", func(r *TurnRow) stream.Time { return r.At }),
 		key("item_id", func(r *TurnRow) string { return r.ItemID }),
 		plain("author_id", func(r *TurnRow) string { return r.Author }),

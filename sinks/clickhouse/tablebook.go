@@ -10,8 +10,8 @@ var ledgerTable = table[stream.LedgerRow]{
 		return r.Stage, sourceAt(r.Partition.Topic, r.Partition.Number, r.Position, "ledger", r.Hour), r.Hour
 	},
 	columns: []column[stream.LedgerRow]{
-		key("stage", func(r *stream.LedgerRow) string { return string(r.Stage) }),
-		key("topic", func(r *stream.LedgerRow) string { return r.Partition.Topic }),
+		keyWord("stage", func(r *stream.LedgerRow) string { return string(r.Stage) }),
+		keyWord("topic", func(r *stream.LedgerRow) string { return r.Partition.Topic }),
 		plain("partition", func(r *stream.LedgerRow) int32 { return r.Partition.Number }),
 		moment("hour", func(r *stream.LedgerRow) stream.Time { return r.Hour }),
 		plain("records", func(r *stream.LedgerRow) uint64 { return r.Records }),
@@ -34,8 +34,8 @@ var progressTable = table[stream.Progress]{
 		return r.Stage, sourceAt(r.Partition.Topic, r.Partition.Number, r.Position, "progress"), r.Watermark
 	},
 	columns: []column[stream.Progress]{
-		key("stage", func(r *stream.Progress) string { return string(r.Stage) }),
-		key("topic", func(r *stream.Progress) string { return r.Partition.Topic }),
+		keyWord("stage", func(r *stream.Progress) string { return string(r.Stage) }),
+		keyWord("topic", func(r *stream.Progress) string { return r.Partition.Topic }),
 		plain("partition", func(r *stream.Progress) int32 { return r.Partition.Number }),
 		plain("position", func(r *stream.Progress) uint64 { return uint64(r.Position) }),
 		maybeMoment("watermark", func(r *stream.Progress) stream.Time { return r.Watermark }),
@@ -48,7 +48,7 @@ var progressTable = table[stream.Progress]{
 }
 
 func marks[V any](name string, value func(*stream.SourceMark) V) column[stream.Progress] {
-	return plain(name, func(r *stream.Progress) []V {
+	return list(name, nil, func(r *stream.Progress) []V {
 		out := make([]V, len(r.Sources))
 		for i := range r.Sources {
 			out[i] = value(&r.Sources[i])
@@ -64,8 +64,8 @@ var communityTable = table[stream.CommunityRow]{
 		return stream.StageIngest, sourceAt("firehose."+string(r.Platform), -1, r.Position, "communities", r.Account, r.EventID), r.At
 	},
 	columns: []column[stream.CommunityRow]{
-		plain("brand", func(r *stream.CommunityRow) string { return r.Brand }),
-		key("platform", func(r *stream.CommunityRow) string { return string(r.Platform) }),
+		word("brand", func(r *stream.CommunityRow) string { return r.Brand }),
+		keyWord("platform", func(r *stream.CommunityRow) string { return string(r.Platform) }),
 		key("account", func(r *stream.CommunityRow) string { return r.Account }),
 		moment("at", func(r *stream.CommunityRow) stream.Time { return r.At }),
 		plain("event_id", func(r *stream.CommunityRow) string { return r.EventID }),
@@ -83,7 +83,7 @@ var erasureTable = table[stream.ErasureRow]{
 		return stream.StageIngest, sourceAt("firehose."+string(r.Platform), -1, r.Position, "erasures", r.ItemID), r.At
 	},
 	columns: []column[stream.ErasureRow]{
-		key("platform", func(r *stream.ErasureRow) string { return string(r.Platform) }),
+		keyWord("platform", func(r *stream.ErasureRow) string { return string(r.Platform) }),
 		key("item_id", func(r *stream.ErasureRow) string { return r.ItemID }),
 		moment("at", func(r *stream.ErasureRow) stream.Time { return r.At }),
 		plain("position", func(r *stream.ErasureRow) uint64 { return uint64(r.Position) }),
@@ -94,12 +94,12 @@ var deadLetterTable = table[stream.DeadLetter]{
 	name:  "deadletters",
 	month: func(r *stream.DeadLetter) stream.Time { return r.At },
 	columns: []column[stream.DeadLetter]{
-		plain("stage", func(r *stream.DeadLetter) string { return string(r.Stage) }),
-		plain("topic", func(r *stream.DeadLetter) string { return r.Source.Partition.Topic }),
+		word("stage", func(r *stream.DeadLetter) string { return string(r.Stage) }),
+		word("topic", func(r *stream.DeadLetter) string { return r.Source.Partition.Topic }),
 		plain("partition", func(r *stream.DeadLetter) int32 { return r.Source.Partition.Number }),
 		plain("source_offset", func(r *stream.DeadLetter) int64 { return r.Source.Offset }),
 		plain("source_index", func(r *stream.DeadLetter) int32 { return r.Source.Index }),
-		plain("reason", func(r *stream.DeadLetter) string { return r.Reason }),
+		word("reason", func(r *stream.DeadLetter) string { return r.Reason }),
 		plain("detail", func(r *stream.DeadLetter) string { return r.Detail }),
 		// A dead letter may be one just because its time is senseless: it is kept at the nearest time that fits.
 		plain("at", func(r *stream.DeadLetter) int64 { return int64(min(max(r.At, minTime), maxTime)) }),
