@@ -33,15 +33,18 @@ FROM alerts WHERE rule LIKE 'negativity%' AND opened_at >= $__fromTime AND opene
 GROUP BY brand`,
 		},
 		{
-			// A request without answer is overdue once the desk has answered others an hour later: at night it is not at work.
+			// More requests missed in two hours than three times the usual number. A request without answer is overdue once the desk has
+			// answered others an hour later: at night it is not at work.
 			key: "sla", severity: "warning", board: "care", panel: "care.sla", window: 7 * day, label: "brand", above: false, limit: 0.5, pending: "10m", base: `
-SELECT brand, countIf(now_here AND is_due AND in_time) / countIf(now_here AND is_due) AS figure,
-    countIf(NOT now_here AND is_due AND in_time) / nullIf(countIf(NOT now_here AND is_due), 0) AS baseline, toFloat64(toUnixTimestamp(minIf(at, now_here))) AS since
-FROM (SELECT brand, w.since >= $__toTime - toIntervalHour(4) AS now_here, business_seconds <= 3600 AS in_time,
-          business_seconds IS NOT NULL OR w.since <= max(answered_at) OVER (PARTITION BY brand) - toIntervalHour(1) AS is_due, w.since AS at
-      FROM waits AS w WHERE w.since >= $__fromTime AND w.since <= $__toTime{own})
-GROUP BY brand
-HAVING countIf(now_here AND is_due) >= 20`,
+SELECT brand, met / due AS figure, met_before / nullIf(due_before, 0) AS baseline, toFloat64(toUnixTimestamp(oldest)) AS since
+FROM (SELECT brand, countIf(now_here AND is_due) AS due, countIf(now_here AND is_due AND in_time) AS met,
+          countIf(NOT now_here AND is_due) AS due_before, countIf(NOT now_here AND is_due AND in_time) AS met_before,
+          dateDiff('second', min(at), $__toTime) / 7200 - 1 AS windows_before, minIf(at, now_here) AS oldest
+      FROM (SELECT brand, w.since AS at, w.since >= $__toTime - toIntervalHour(2) AS now_here, ifNull(business_seconds <= 3600, false) AS in_time,
+                business_seconds IS NOT NULL OR w.since <= max(answered_at) OVER (PARTITION BY brand) - toIntervalHour(1) AS is_due
+            FROM waits AS w WHERE w.since >= $__fromTime AND w.since <= $__toTime{own})
+      GROUP BY brand)
+WHERE due - met >= 20 AND due - met > 3 * (due_before - met_before) / greatest(windows_before, 1)`,
 		},
 		{
 			key: "oldest", severity: "warning", board: "care", panel: "care.waiting", window: 3 * day, label: "brand", above: true, limit: day, pending: "10m", base: `
@@ -70,8 +73,8 @@ WHERE baseline >= 5`,
 		},
 		{
 			key: "freshness", severity: "critical", board: "engine", panel: "engine.tasks", window: hour, label: "stage", above: true, limit: 15 * minute, pending: "5m", base: `
-SELECT stage, toFloat64(dateDiff('second', min(watermark), $__toTime)) AS figure, toFloat64(count()) AS baseline, toFloat64(toUnixTimestamp(min(watermark))) AS since
-FROM (SELECT stage, assumeNotNull(watermark) AS watermark, written_at, max(written_at) OVER () AS newest FROM freshness WHERE watermark IS NOT NULL)
+SELECT stage, toFloat64(dateDiff('second', min(mark), $__toTime)) AS figure, toFloat64(count()) AS baseline, toFloat64(toUnixTimestamp(min(mark))) AS since
+FROM (SELECT stage, assumeNotNull(watermark) AS mark, written_at, max(written_at) OVER () AS newest FROM freshness WHERE watermark IS NOT NULL)
 WHERE written_at >= newest - toIntervalMinute(10)
 GROUP BY stage`,
 		},

@@ -86,9 +86,9 @@ FROM posts WHERE ` + pick + ` AND label = 'negative' ORDER BY followers DESC NUL
 			{
 				key: "crisis.conversations", kind: rows, w: 24, h: 8, def: "case", cols: []string{"published_at", "platform", "authors", "negatives", "posts", "last_at", "post", "post_url"},
 				sql: query(`
-SELECT min(published_at) AS published_at, any(platform) AS platform, uniqExact(voice) AS authors, countIf(label = 'negative') AS negatives, count() AS posts,
-    max(p.published_at) AS last_at, substringUTF8(argMin(text, p.published_at), 1, 200) AS post, argMin(url, p.published_at) AS post_url
-FROM posts AS p WHERE p.published_at >= {incident_since} AND p.published_at <= {incident_until} AND {brand} AND {platform}
+SELECT min(at) AS published_at, any(place) AS platform, uniqExact(voice) AS authors, countIf(label = 'negative') AS negatives, count() AS posts,
+    max(at) AS last_at, substringUTF8(argMin(text, at), 1, 200) AS post, argMin(url, at) AS post_url
+FROM (SELECT published_at AS at, platform AS place, voice, label, conversation, text, url FROM posts WHERE ` + pick + `)
 GROUP BY conversation HAVING negatives > 0 ORDER BY authors DESC, posts DESC, published_at LIMIT 20`),
 			},
 		},

@@ -94,3 +94,6 @@ func (p *printer) err() error {
 	}
 	return fmt.Errorf("messages.yaml lacks: %q", p.missing)
 }
+
+// PanelTitle returns the title of the panel of that key ("dashboard.panel"); empty when there is none.
+func PanelTitle(key string, l Lang) string { return catalogue().Panels[key][l].Title }

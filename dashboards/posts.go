@@ -29,7 +29,7 @@ FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM posts WHERE ` + 
 				cols: []string{"priority", "severity", "followers", "waiting", "published_at", "brand", "platform", "products", "post", "post_url", "claim_state"},
 				sql: query(`
 SELECT if(c.item_id = '', NULL, c.priority) AS priority, p.severity AS severity, p.followers AS followers,
-    if(w.item_id = '', NULL, ifNull(w.waiting_seconds, dateDiff('second', w.since, $__toTime))) AS waiting, p.published_at AS published_at,
+    if(w.item_id = '', NULL, ifNull(w.waiting_seconds, toFloat64(dateDiff('second', w.since, $__toTime)))) AS waiting, p.published_at AS published_at,
     p.brand AS brand, p.platform AS platform, arrayStringConcat(p.products, ', ') AS products, substringUTF8(p.text, 1, 300) AS post, p.url AS post_url,
     multiIf(c.item_id = '', 'none', c.handed_over_at IS NULL, 'waiting', 'handed_over') AS claim_state
 FROM (SELECT brand, platform, item_id, published_at, severity, followers, products, text, url FROM posts WHERE ` + pick + `) AS p

@@ -75,7 +75,7 @@ const minute, hour, day = 60, 3600, 86400
 // styles has every column that a query of a panel may return.
 var styles = map[string]style{
 	// Sentiment.
-	"loyal_share":    {unit: unitShare, decimals: 1, base: colourBad, steps: []step{{0.65, colourWarn}, {0.75, colourGood}}, scale: true},
+	"loyal_share":    {unit: unitShare, decimals: 1, base: colourBad, steps: []step{{0.5, colourWarn}, {DefaultTarget / 100.0, colourGood}}, scale: true},
 	"loyal_growth":   upward(unitPoints, 1, -1, 0),
 	"target_gap":     upward(unitPoints, 1, -3, 0),
 	"net_sentiment":  upward(unitShare, 1, -0.1, 0.1),

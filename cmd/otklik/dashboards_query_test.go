@@ -1,0 +1,334 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"otklik/dashboards"
+	"otklik/schemas"
+	"otklik/stream/simulate"
+)
+
+// readBoards returns the generated dashboards in English by key.
+func readBoards(t testing.TB) map[string]*jsonBoard {
+	t.Helper()
+	texts, err := dashboards.Dashboards(dashboards.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]*jsonBoard{}
+	for name, text := range texts {
+		var b jsonBoard
+		if err := json.Unmarshal(text, &b); err != nil {
+			t.Fatal(err)
+		}
+		out[strings.TrimSuffix(name, ".json")] = &b
+	}
+	return out
+}
+
+// form is how the variables of a dashboard are chosen.
+type form string
+
+const (
+	formAll    form = "all"    // everything, or the first value where there is no All
+	formSingle form = "single" // one value each
+	formMulti  form = "multi"  // two values where that is possible
+)
+
+// sceneOf returns the scene of a dashboard; turn chooses among the values of the variables with fixed values.
+func sceneOf(t testing.TB, d *grafanaDB, b *jsonBoard, from, to time.Time, f form, turn int) *scene {
+	t.Helper()
+	s := &scene{
+		from: from, to: to, interval: intervalFor(to.Sub(from)), values: map[string][]string{}, allAs: map[string]string{}, options: map[string][]string{},
+	}
+	for _, v := range b.Templating.List {
+		switch v.Type {
+		case "datasource":
+			s.values[v.Name] = []string{dashboards.DatasourceUID}
+		case "textbox":
+			s.values[v.Name] = []string{sqlText(v.Query)}
+		case "custom":
+			s.values[v.Name] = []string{sqlText(v.Options[turn%len(v.Options)].Value)}
+		case "query":
+			sql, err := s.expand(sqlText(v.Query))
+			if err != nil {
+				t.Fatalf("%s, variable %s: %v", b.UID, v.Name, err)
+			}
+			r, err := d.query(t.Context(), sql)
+			if err != nil {
+				t.Fatalf("%s, variable %s: %v", b.UID, v.Name, err)
+			}
+			for _, row := range r.Data {
+				text, ok := row[0].(string)
+				if !ok {
+					t.Fatalf("%s, variable %s: the value %v is no text", b.UID, v.Name, row[0])
+				}
+				s.options[v.Name] = append(s.options[v.Name], text)
+			}
+			s.allAs[v.Name] = v.AllValue
+			options := s.options[v.Name]
+			switch {
+			case f == formAll && v.IncludeAll:
+				s.values[v.Name] = nil
+			case len(options) == 0:
+				s.values[v.Name] = []string{""}
+			case f == formMulti && v.Multi && len(options) > 1:
+				s.values[v.Name] = options[:2]
+			default:
+				s.values[v.Name] = options[:1]
+			}
+		default:
+			t.Fatalf("%s: variable %s has the unknown type %s", b.UID, v.Name, v.Type)
+		}
+	}
+	return s
+}
+
+var (
+	numberType = regexp.MustCompile(`^(Nullable\()?(U?Int|Float|Decimal)\d+\)?$`)
+	timeType   = regexp.MustCompile(`^(Nullable\()?DateTime`)
+	stringType = regexp.MustCompile(`^(LowCardinality\()?(Nullable\()?(String|Enum8)`)
+)
+
+// checkShape reports what Grafana could not draw: wrong columns, wrong types, times out of order.
+func checkShape(kind string, columns []string, r *result) error {
+	names := make([]string, len(r.Meta))
+	for i, m := range r.Meta {
+		names[i] = m.Name
+		if !numberType.MatchString(m.Type) && !timeType.MatchString(m.Type) && !stringType.MatchString(m.Type) {
+			return fmt.Errorf("column %s has the type %s", m.Name, m.Type)
+		}
+	}
+	for _, c := range columns {
+		if !slices.Contains(names, c) {
+			return fmt.Errorf("no column %s in %v", c, names)
+		}
+	}
+	switch kind {
+	case "stat":
+		if len(r.Meta) != 1 || len(r.Data) > 1 {
+			return fmt.Errorf("a single figure has %d columns and %d rows", len(r.Meta), len(r.Data))
+		}
+	case "timeseries":
+		if names[0] != "time" || !timeType.MatchString(r.Meta[0].Type) {
+			return fmt.Errorf("the first column is %s %s", names[0], r.Meta[0].Type)
+		}
+		for i := 1; i < len(r.Data); i++ {
+			if r.Data[i][0].(string) < r.Data[i-1][0].(string) {
+				return fmt.Errorf("%v comes after %v", r.Data[i][0], r.Data[i-1][0])
+			}
+		}
+	case "barchart":
+		if !stringType.MatchString(r.Meta[0].Type) {
+			return fmt.Errorf("the first column of bars is a %s", r.Meta[0].Type)
+		}
+	}
+	return nil
+}
+
+// quiet are the panels that have nothing to show on a single simulated day, and why.
+var quiet = map[string]string{
+	"reputation.growth":          "there is no day before",
+	"care.rate":                  "no request is older than 24 hours",
+	"communities.members":        "the simulator's platforms state no members",
+	"communities.growth":         "as above",
+	"communities.members_series": "as above",
+}
+
+// TestDashboardsOnData runs every query of every dashboard as the dashboard user, and compares the key figures with the truth; then
+// the alert rules on a crisis and on a calm day.
+func TestDashboardsOnData(t *testing.T) {
+	server := grafanaServer(t, "crisis", "calm")
+	bad := simulate.DefaultProportions()
+	bad.Malformed = 0.05
+	crisis := simulated(t, server, "crisis", simulate.Config{Seed: 7, Events: 8000, Proportions: &bad})
+	calm := simulated(t, server, "calm", simulate.Config{Seed: 8, Events: 5000, Duration: 15*time.Hour + 20*time.Minute})
+	insertEpisode(t, crisis)
+	boards := readBoards(t)
+	t.Run("queries", func(t *testing.T) {
+		for key, b := range boards {
+			to := crisis.now
+			if key == "engine" {
+				to = time.Now() // the books are kept by the time of the records
+			}
+			for turn, f := range []form{formAll, formSingle, formMulti} {
+				for _, span := range []time.Duration{24 * time.Hour, time.Hour, 2 * 365 * 24 * time.Hour} {
+					if span != 24*time.Hour && f != formAll {
+						continue
+					}
+					runBoard(t, crisis, key, b, sceneOf(t, crisis, b, to.Add(-span), to, f, turn), span == 24*time.Hour && f == formAll)
+				}
+			}
+		}
+	})
+	t.Run("truth", func(t *testing.T) { compareWithTruth(t, crisis, boards) })
+	t.Run("alerts", func(t *testing.T) { testAlerts(t, crisis, calm) })
+}
+
+// runBoard runs every query of a dashboard in a scene. With full every panel must have something to show.
+func runBoard(t *testing.T, d *grafanaDB, key string, b *jsonBoard, s *scene, full bool) {
+	t.Helper()
+	run := func(name, sql string) *result {
+		expanded, err := s.expand(sql)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			return nil
+		}
+		r, err := d.query(t.Context(), expanded)
+		if err != nil {
+			t.Errorf("%s: %v\n%s", name, err, expanded)
+			return nil
+		}
+		return r
+	}
+	for i := range b.Panels {
+		p := &b.Panels[i]
+		for _, target := range p.Targets {
+			if target.Expr != "" {
+				continue
+			}
+			name := key + ": " + p.Title
+			r := run(name, target.RawSQL)
+			if r == nil {
+				continue
+			}
+			var columns []string
+			for _, o := range p.FieldConfig.Overrides {
+				if o.Matcher.ID == "byName" {
+					columns = append(columns, o.Matcher.Options)
+				}
+			}
+			if err := checkShape(p.Type, columns, r); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			empty := len(r.Data) == 0 || p.Type == "stat" && r.Data[0][0] == nil
+			if _, may := quiet[panelKey(key, p.Title)]; full && empty && !may {
+				t.Errorf("%s shows nothing:\n%s", name, target.RawSQL)
+			}
+		}
+	}
+	for _, a := range b.Annotations.List {
+		r := run(key+": annotation "+a.Name, a.Target.RawSQL)
+		if r != nil && (r.Meta[0].Name != "time" || !timeType.MatchString(r.Meta[0].Type)) {
+			t.Errorf("%s: annotation %s begins with %s %s", key, a.Name, r.Meta[0].Name, r.Meta[0].Type)
+		}
+	}
+}
+
+// panelKey finds the key of a panel of that title.
+func panelKey(board, title string) string {
+	for _, key := range slices.Sorted(maps.Keys(quiet)) {
+		if strings.HasPrefix(key, board+".") && dashboards.PanelTitle(key, dashboards.English) == title {
+			return key
+		}
+	}
+	return ""
+}
+
+// insertEpisode writes the alert episode of the afternoon's outage as the engine does when it finds one.
+func insertEpisode(t *testing.T, d *grafanaDB) {
+	t.Helper()
+	opened := d.now.Add(-8*time.Hour - 30*time.Minute) // 15:30 in Moscow
+	statement := fmt.Sprintf(`INSERT INTO %s.alerts (brand, platform, rule, opened_at, peak_at, negatives, labelled, negative_share, baseline_negatives, baseline_mad,
+		baseline_share, threshold, revision) VALUES ('mts', '', 'negativity_spike', '%s', '%s', 60, 80, 0.75, 9, 3, 0.3, 20, 1)`,
+		schemas.Store(d.name), opened.Format("2006-01-02 15:04:05"), opened.Add(time.Hour).Format("2006-01-02 15:04:05"))
+	if err := d.stack.ClickHouse.Exec(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compareWithTruth asks the panels for the figures that the simulator knows.
+func compareWithTruth(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) {
+	t.Helper()
+	for _, total := range d.truth.Brands {
+		var waits []float64
+		for i := range d.truth.Responses {
+			r := &d.truth.Responses[i]
+			if r.Brand == total.Brand && r.WaitingID != "" && r.WaitingMS != nil {
+				waits = append(waits, float64(*r.WaitingMS)/1000)
+			}
+		}
+		labelled := float64(total.Labelled())
+		want := map[string]float64{
+			"reputation.loyal": float64(total.Positive+total.Neutral) / labelled,
+			"reputation.net":   float64(total.Positive-total.Negative) / labelled,
+			"reputation.voice": total.ShareOfVoice,
+			"care.answered":    float64(total.Answered),
+			"care.open":        float64(total.Requested - total.Answered),
+			"posts.count":      float64(total.Negative),
+		}
+		for _, panel := range slices.Sorted(maps.Keys(want)) {
+			key, _, _ := strings.Cut(panel, ".")
+			// Some posts are older than the story, answers come after it.
+			s := sceneOf(t, d, boards[key], d.now.Add(-7*24*time.Hour), d.now.Add(4*24*time.Hour), formAll, 0)
+			s.values["brand"] = []string{total.Brand}
+			got, ok := askPanel(t, d, boards[key], panel, s)
+			if !ok || math.Abs(got-want[panel]) > 1e-9 {
+				t.Errorf("%s of %s: %v, the truth is %v", panel, total.Brand, got, want[panel])
+			}
+		}
+		// The median of all answered waits, on the table of platforms' first column of the desk.
+		sql := "SELECT quantileExactInclusiveOrNull(0.5)(waiting_seconds) FROM waits WHERE brand = '" + total.Brand + "'"
+		r, err := d.query(t.Context(), sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := r.number(); math.Abs(got-median(waits)) > 1e-6 {
+			t.Errorf("median wait of %s: %v, the truth is %v", total.Brand, got, median(waits))
+		}
+	}
+	s := sceneOf(t, d, boards["engine"], time.Now().Add(-24*time.Hour), time.Now(), formAll, 0)
+	if got, _ := askPanel(t, d, boards["engine"], "engine.balance", s); got != 1 {
+		t.Errorf("the books balance: %v", got)
+	}
+	var dead int64
+	for _, r := range d.truth.DeadLetters {
+		dead += r.Count
+	}
+	if got, _ := askPanel(t, d, boards["engine"], "engine.dead", s); int64(got) != dead {
+		t.Errorf("dead letters: %v, the truth is %d", got, dead)
+	}
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	n := len(values)
+	switch {
+	case n == 0:
+		return 0
+	case n%2 == 1:
+		return values[n/2]
+	default:
+		return (values[n/2-1] + values[n/2]) / 2
+	}
+}
+
+// askPanel returns the figure of a panel.
+func askPanel(t testing.TB, d *grafanaDB, b *jsonBoard, panel string, s *scene) (float64, bool) {
+	t.Helper()
+	title := dashboards.PanelTitle(panel, dashboards.English)
+	for i := range b.Panels {
+		if b.Panels[i].Title != title {
+			continue
+		}
+		sql, err := s.expand(b.Panels[i].Targets[0].RawSQL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := d.query(t.Context(), sql)
+		if err != nil {
+			t.Fatalf("%s: %v", panel, err)
+		}
+		return r.number()
+	}
+	t.Fatalf("no panel %s (%q)", panel, title)
+	return 0, false
+}
