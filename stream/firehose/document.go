@@ -106,6 +106,17 @@ const (
 	overfull         // it has more nodes than are allowed; nothing is known of the rest
 )
 
+// longer returns the nodes and one more.
+func longer(nodes []node) []node {
+	if len(nodes) == cap(nodes) {
+		nodes = slices.Grow(nodes, len(nodes)+64)
+	}
+	return nodes[:len(nodes)+1]
+}
+
+// stands reports whether c stands at i.
+func stands(s string, i int, c byte) bool { return i < len(s) && s[i] == c }
+
 // index makes the index of the text.
 func (doc *document) index(limit int) outcome {
 	s, nodes := doc.text, doc.nodes[:0]
@@ -123,10 +134,7 @@ func (doc *document) index(limit int) outcome {
 			return overfull
 		}
 		n := uint32(len(nodes))
-		if len(nodes) == cap(nodes) {
-			nodes = slices.Grow(nodes, len(nodes)+64)
-		}
-		nodes = nodes[:len(nodes)+1]
+		nodes = longer(nodes)
 		// Field by field: a whole node would be made on the stack and copied from there.
 		at := &nodes[n]
 		at.start, at.end, at.next = uint32(i), uint32(end), n+1
@@ -167,7 +175,7 @@ func (doc *document) index(limit int) outcome {
 		}
 		if kind == kindObject {
 			i = afterSpace(s, i)
-			if i >= len(s) || s[i] != '"' {
+			if !stands(s, i, '"') {
 				return broken
 			}
 			name = i + 1
@@ -175,7 +183,7 @@ func (doc *document) index(limit int) outcome {
 				return broken
 			}
 			nameEnd = i - 1
-			if i = afterSpace(s, i); i >= len(s) || s[i] != ':' {
+			if i = afterSpace(s, i); !stands(s, i, ':') {
 				return broken
 			}
 			i++

@@ -29,8 +29,8 @@ func TestOwn(t *testing.T) {
 					v.SetString(borrow(memory[from:]))
 				}
 			case reflect.Struct:
-				for i := range v.NumField() {
-					visit(v.Field(i))
+				for _, field := range v.Fields() {
+					visit(field)
 				}
 			case reflect.Slice:
 				for i := range v.Len() {
