@@ -81,7 +81,7 @@ func TestSimulatedOutage(t *testing.T) {
 	for _, events := range []int{20_000, 100_000} {
 		for seed := range uint64(3) {
 			cfg := simulate.Config{Seed: seed, Events: events, Duration: 24 * time.Hour}.WithDefaults()
-			begin := (cfg.Start-outage).Truncate(stream.Day) + outage + stream.Day
+			begin := (cfg.Start - outage).Truncate(stream.Day) + outage + stream.Day
 			found := 0
 			for brand, episodes := range simulated(t, cfg) {
 				for _, e := range episodes {
@@ -110,7 +110,7 @@ func TestSimulatedOutage(t *testing.T) {
 // TestSimulatedMonth plays thirty days: none of the competitors, who have no outage, has an episode, and the own brand none outside of its
 // outages, which come every afternoon and are usual after some days.
 func TestSimulatedMonth(t *testing.T) {
-	for _, events := range []int{60_000, 300_000} {
+	for _, events := range []int{30_000, 120_000} {
 		cfg := simulate.Config{Seed: 1, Events: events, Duration: 30 * 24 * time.Hour}.WithDefaults()
 		for brand, episodes := range simulated(t, cfg) {
 			for _, e := range episodes {

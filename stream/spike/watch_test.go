@@ -67,7 +67,9 @@ func final(last map[string]Episode) []Episode {
 			out = append(out, e)
 		}
 	}
-	slices.SortFunc(out, func(a, b Episode) int { return int(a.OpenedAt-b.OpenedAt)*4 + strings.Compare(string(a.Rule), string(b.Rule)) })
+	slices.SortFunc(out, func(a, b Episode) int {
+		return int(a.OpenedAt-b.OpenedAt)*4 + strings.Compare(string(a.Rule), string(b.Rule))
+	})
 	return out
 }
 
