@@ -49,3 +49,18 @@ func (r *MentionRow) Corrected() (Correction, bool) {
 	}
 	return r.Corrections[best], true
 }
+
+// MentionName names a mention without its time: what people know of it.
+type MentionName struct {
+	Platform Platform
+	ItemID   string // Item.Identity()
+	Brand    string
+}
+
+// MentionPlace is where a mention is.
+type MentionPlace struct {
+	MentionName
+	PublishedAt Time // of the first version
+	Thread      string
+	Role        Role
+}
