@@ -9,13 +9,13 @@ SEED    ?= 1
 MVN     := $(shell command -v java >/dev/null && command -v mvn)
 CC_HERE := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 
-.PHONY: all demo test test-deploy soak build setup setup-kafka lint format generate bench clean
+.PHONY: all demo test test-deploy soak build setup setup-kafka setup-schema lint format generate bench clean
 all: build
 
 demo: build ## run the whole engine on a simulated day (ARGS="--once" ends by itself); needs no Java
 	bin/otklik demo $(ARGS)
 
-test: setup setup-kafka test-deploy ## all tests, with the real ClickHouse and the real Kafka required
+test: setup setup-kafka setup-schema test-deploy ## all tests, with the real ClickHouse and the real Kafka required
 ifeq ($(CC_HERE),)
 	@echo "make test: no C compiler (go env CC) was found; the tests run without the race detector. Install gcc to have it." >&2
 	OTKLIK_INTEGRATION=required CGO_ENABLED=0 $(TOOL) gotestsum --format pkgname -- -shuffle=on -timeout=18m $(PKGS)
@@ -36,8 +36,14 @@ build: setup ## bin/otklik
 
 setup: deploy/embedded/node_modules/.package-lock.json ## the ClickHouse library, only when its lock file has changed
 
+setup-schema: dashboards/schema/node_modules/.package-lock.json ## Grafana's types and the compiler that checks dashboards, for the tests
+
 deploy/embedded/node_modules/.package-lock.json: deploy/embedded/package-lock.json
 	npm ci --prefix deploy/embedded --no-audit --no-fund
+	@touch $@
+
+dashboards/schema/node_modules/.package-lock.json: dashboards/schema/package-lock.json
+	npm ci --prefix dashboards/schema --no-audit --no-fund
 	@touch $@
 
 setup-kafka: ## the jars of a real Kafka, for the tests

@@ -182,7 +182,6 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 		source := ref(clickhouse.Plugin, clickhouseVariable)
 		m.Type, m.Datasource = dashboard.VariableTypeQuery, &source
 		m.Query = &dashboard.StringOrMap{String: ptr(strings.TrimSpace(v.sql))}
-		m.Definition = m.Query.String
 		m.Refresh, m.Sort, m.Regex = ptr(dashboard.VariableRefreshOnTimeRangeChanged), ptr(dashboard.VariableSortDisabled), ptr("")
 		m.Multi, m.IncludeAll = &v.multi, &v.all
 		m.Options = []dashboard.VariableOption{}

@@ -125,7 +125,7 @@ func (p *panel) draw(out *dashboard.Panel) {
 	case rows:
 		out.Type = "table"
 		options := table.NewOptions()
-		options.ShowHeader, options.CellHeight = true, ptr(common.TableCellHeightSm)
+		options.ShowHeader, options.Footer, options.CellHeight = true, nil, ptr(common.TableCellHeightSm)
 		out.Options = options
 	case groups:
 		out.Type = "barchart"
@@ -205,7 +205,8 @@ func (p *panel) custom() any {
 			BarAlignment: ptr(common.BarAlignmentAfter),
 		}
 	case rows:
-		return common.TableFieldOptions{Align: common.FieldTextAlignmentAuto, Inspect: false, Filterable: ptr(true)}
+		// Not the SDK's type: its union of cell options cannot say "auto" alone.
+		return map[string]any{"align": common.FieldTextAlignmentAuto, "cellOptions": map[string]any{"type": "auto"}, "inspect": false, "filterable": true}
 	case groups:
 		return barchart.FieldConfig{FillOpacity: ptr(int32(80)), LineWidth: ptr(int32(1))}
 	case number:
