@@ -114,7 +114,7 @@ type migration struct {
 
 // figureTables are the tables whose rows are dropped at the end of the retention of figures.
 var figureTables = []string{
-	"mentions", "panes", "rolling", "responses", "cases", "turns", "alerts", "claims", "communities", "ledger", "erasures", "deadletters",
+	"mentions", "panes", "rolling", "responses", "cases", "turns", "alerts", "alert_reasons", "alert_deliveries", "claims", "communities", "ledger", "erasures", "deadletters",
 }
 
 // render executes one file of the folder clickhouse. known are the tables that earlier files and this one create.
