@@ -84,13 +84,15 @@ func (m *Matcher) scanWord(s *Scratch, start, end int, ordinal int32) {
 		list := m.terms[pattern]
 		for i := range list {
 			e := &list[i]
-			if !e.term[0].mode.allows(form) {
+			if !e.mode.allows(form) {
 				continue
 			}
-			if stop := e.term.rest(b, end); stop >= 0 {
-				s.found = append(s.found, found{
-					entry: e, start: int32(start), end: int32(stop), first: ordinal, last: ordinal + int32(len(e.term)) - 1,
-				})
+			stop := end
+			if e.words > 1 {
+				stop = e.term.rest(b, end)
+			}
+			if stop >= 0 {
+				s.found = append(s.found, found{entry: e, start: int32(start), end: int32(stop), first: ordinal, last: ordinal + e.words - 1})
 			}
 		}
 		return true

@@ -69,6 +69,8 @@ const (
 // entry is one term behind a pattern of the automaton. The pattern is a blank and what the term's first word begins with.
 type entry struct {
 	term     term
+	words    int32 // of the term
+	mode     mode  // of its first word; it and words are asked so often that they stand here, too
 	class    class
 	level    uint8           // of severity
 	brand    int32           // of alias, handle, veto, product (-1: of every brand)
@@ -183,6 +185,7 @@ func (b *matcherBuilder) catalogue(c *Catalogue) error {
 func (b *matcherBuilder) add(e entry) {
 	b.m.longest = max(b.m.longest, int32(len(e.term)))
 	b.m.starts.add(&e.term[0])
+	e.words, e.mode = int32(len(e.term)), e.term[0].mode
 	pattern := string(blank) + e.term[0].base
 	n, ok := b.numbers[pattern]
 	if !ok {
