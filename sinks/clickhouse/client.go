@@ -45,6 +45,9 @@ type Config struct {
 	MaxConns int
 	// MaxBlockRows bounds the rows of one insert; more are sent as several; 0 is 250,000.
 	MaxBlockRows int
+	// Gather is how long the rows of a flush wait for those of other tasks, to travel in one insert, at each of its three steps;
+	// 0 is 30 ms, negative does not wait.
+	Gather time.Duration
 
 	// OnReject is told of every row that ClickHouse refuses, after it was stored in the table deadletters. Optional.
 	OnReject func(ctx context.Context, table string, letter stream.DeadLetter, err error)
@@ -75,6 +78,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.MaxConns == 0 {
 		c.MaxConns = 24
+	}
+	if c.Gather == 0 {
+		c.Gather = 30 * time.Millisecond
 	}
 	if c.MaxBlockRows == 0 {
 		c.MaxBlockRows = 250_000

@@ -31,10 +31,11 @@ type inserter[T any] struct {
 
 // waiter is one caller of insert.
 type waiter[T any] struct {
-	ctx  context.Context //nolint:containedctx // a leader has to see which callers still wait
-	rows []T
-	done chan error    // the answer of a leader
-	lead chan struct{} // asks this caller to lead
+	ctx   context.Context //nolint:containedctx // a leader has to see which callers still wait
+	rows  []T
+	since time.Time     // when it came
+	done  chan error    // the answer of a leader
+	lead  chan struct{} // asks this caller to lead
 }
 
 func newInserter[T any](c *Client, t *table[T], reject func(context.Context, string, stream.DeadLetter, error) error) *inserter[T] {
@@ -55,7 +56,7 @@ func (in *inserter[T]) insert(ctx context.Context, rows []T) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	w := &waiter[T]{ctx: ctx, rows: rows, done: make(chan error, 1), lead: make(chan struct{}, 1)}
+	w := &waiter[T]{ctx: ctx, rows: rows, since: time.Now(), done: make(chan error, 1), lead: make(chan struct{}, 1)}
 	in.mu.Lock()
 	in.queue = append(in.queue, w)
 	leads := !in.busy
@@ -84,6 +85,7 @@ func (in *inserter[T]) insert(ctx context.Context, rows []T) error {
 // leadGroup inserts the rows of w and of the callers that wait behind it, under the context of w.
 func (in *inserter[T]) leadGroup(w *waiter[T]) error {
 	defer in.handOver()
+	in.gather(w)
 	in.mu.Lock()
 	size, taken := 0, 0
 	for taken < len(in.queue) && (taken == 0 || size+len(in.queue[taken].rows) <= in.client.cfg.MaxBlockRows) {
@@ -114,6 +116,21 @@ func (in *inserter[T]) leadGroup(w *waiter[T]) error {
 		}
 	}
 	return err
+}
+
+// gather waits until w has been there for the gathering time: tasks flush in the same moment, but not in the same millisecond, and
+// an insert costs both sides milliseconds however few rows it has.
+func (in *inserter[T]) gather(w *waiter[T]) {
+	left := in.client.cfg.Gather - time.Since(w.since)
+	if left <= 0 || len(w.rows) >= in.client.cfg.MaxBlockRows {
+		return
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.ctx.Done():
+	}
 }
 
 // handOver makes the first caller that still waits the leader.
