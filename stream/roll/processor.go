@@ -9,6 +9,7 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/kafka"
+	"otklik/stream/spike"
 	"otklik/stream/task"
 	"otklik/stream/window"
 	"otklik/stream/wire"
@@ -38,7 +39,11 @@ type Config struct {
 	Store    Store
 	Sink     task.Sink
 	Dead     DeadLetters
-	Now      func() time.Time // the wall clock, for idle partitions only; default time.Now
+	// Alerts keeps the episodes of spikes; nil looks for none.
+	Alerts      Alerts
+	Sensitivity spike.Sensitivity
+	OnAlerts    func()           // called when episodes have become durable; may be nil
+	Now         func() time.Time // the wall clock, for idle partitions only; default time.Now
 }
 
 // Processor is roll on one partition of otklik.panes: the brands whose keys hash to it.
@@ -49,6 +54,7 @@ type Processor struct {
 
 	ledger    *task.Ledger
 	brands    map[string]*window.Rolling
+	spikes    *spikes
 	watermark *window.Tracker
 	positions map[int32]stream.Position // the newest watermark message of each track partition
 	used      map[int32]stream.Position // the newest position of each track partition of which a partial was used
@@ -68,7 +74,7 @@ func New(cfg Config, p stream.Partition, observer task.Observer) *Processor {
 	cfg.Window = cfg.Window.WithDefaults()
 	return &Processor{
 		cfg: cfg, partition: p, observer: observer, ledger: task.NewLedger(stream.StageRoll, p),
-		brands: map[string]*window.Rolling{}, watermark: window.NewTracker(cfg.Window), positions: map[int32]stream.Position{},
+		brands: map[string]*window.Rolling{}, spikes: newSpikes(&cfg), watermark: window.NewTracker(cfg.Window), positions: map[int32]stream.Position{},
 		used: map[int32]stream.Position{}, durable: map[int32]stream.Position{},
 	}
 }
@@ -183,6 +189,9 @@ func (p *Processor) load(ctx context.Context, panes []partial) error {
 		for _, brand := range unknown {
 			p.brands[brand].Restore(p.restart.Watermark, byBrand[brand], p.restart.Position)
 		}
+		if err := p.spikes.restore(ctx, unknown, p.restart.Watermark); err != nil {
+			return err
+		}
 	}
 	for i := range panes {
 		r := p.brands[panes[i].pane.Brand]
@@ -263,18 +272,23 @@ func trackPartition(number int32) stream.Partition {
 func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	watermark := p.watermark.Watermark()
 	p.rows.Rolling = p.rows.Rolling[:0]
-	for _, r := range p.brands {
+	for brand, r := range p.brands {
 		r.Advance(watermark)
+		before := len(p.rows.Rolling)
 		p.rows.Rolling = r.Flush(p.rows.Rolling)
+		p.spikes.observe(brand, p.rows.Rolling[before:], p.partition.Number, p.position, watermark)
 	}
 	p.rows.Ledger = p.ledger.Flush()
-	if p.position == p.flushed && len(p.rows.Rolling) == 0 && len(p.rows.Ledger) == 0 {
+	if p.position == p.flushed && len(p.rows.Rolling) == 0 && len(p.rows.Ledger) == 0 && !p.spikes.pending() {
 		return p.position, nil
 	}
 	if len(p.rows.DeadLetters) > 0 {
 		if err := p.cfg.Dead.Send(ctx, p.rows.DeadLetters); err != nil {
 			return 0, err
 		}
+	}
+	if err := p.spikes.flush(ctx); err != nil {
+		return 0, err
 	}
 	progress := stream.Progress{Stage: stream.StageRoll, Partition: p.partition, Position: p.position, Watermark: watermark}
 	progress.Sources = p.sources()
