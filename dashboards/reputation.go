@@ -84,7 +84,7 @@ ORDER BY opened_at DESC LIMIT 50`),
 }
 
 // targetText is what the dashboards hold for Options.Target until it is known.
-const targetText = "{target}"
+const targetText = "@target@"
 
 const voiceSeries = `
 SELECT time, brand, mentions / nullIf(sum(mentions) OVER (PARTITION BY time), 0) AS share_of_voice

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runDashboards runs the subcommand as main would.
+func runDashboards(t *testing.T, env map[string]string, args ...string) (string, error) {
+	t.Helper()
+	cmd := newDashboardsCommand()
+	wrapUsage(cmd)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(withGetenv(t.Context(), func(name string) string { return env[name] }))
+	return out.String(), err
+}
+
+func TestDashboardsWritesAndChecks(t *testing.T) {
+	dir := t.TempDir()
+	out, err := runDashboards(t, nil, "--out", dir)
+	if err != nil || !strings.Contains(out, "wrote dashboards/ru/care.json") || !strings.Contains(out, "wrote provisioning/alerting/rules.yaml") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err = runDashboards(t, nil, "--out", dir); err != nil || !strings.Contains(out, "nothing has changed") {
+		t.Errorf("again: %v\n%s", err, out)
+	}
+	if out, err = runDashboards(t, nil, "--out", dir, "--check"); err != nil || !strings.Contains(out, "up to date") {
+		t.Errorf("check: %v\n%s", err, out)
+	}
+	file := filepath.Join(dir, "dashboards", "en", "care.json")
+	if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = runDashboards(t, nil, "--out", dir, "--check"); !errors.Is(err, errStale) || !strings.Contains(err.Error(), "dashboards/en/care.json") {
+		t.Errorf("check of a changed file: %v", err)
+	}
+	russian := t.TempDir()
+	if out, err = runDashboards(t, nil, "--out", russian, "--lang", "ru"); err != nil || strings.Contains(out, "dashboards/en") {
+		t.Errorf("in Russian: %v\n%s", err, out)
+	}
+	rules, err := os.ReadFile(filepath.Join(russian, "provisioning", "alerting", "rules.yaml"))
+	if err != nil || !bytes.Contains(rules, []byte("Всплеск негатива")) {
+		t.Errorf("the rules are not in Russian: %v", err)
+	}
+}
+
+func TestDashboardsRefusesWrongFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{}, {"--check"}, {"--out", "x", "--push", "http://127.0.0.1:1"}, {"--out", "x", "--lang", "de"}, {"--out", "x", "extra"}, {"--push", "http://127.0.0.1:1", "--check"},
+	} {
+		_, err := runDashboards(t, map[string]string{grafanaTokenEnv: "secret"}, args...)
+		if _, ok := errors.AsType[*usageError](err); !ok {
+			t.Errorf("dashboards %v: %v", args, err)
+		}
+	}
+	if _, err := runDashboards(t, nil, "--push", "http://127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "GRAFANA_TOKEN") {
+		t.Errorf("push without a token: %v", err)
+	}
+	if _, err := runDashboards(t, nil, "--out", t.TempDir(), "--target", "120"); err == nil || !strings.Contains(err.Error(), "between 0 and 100") {
+		t.Errorf("an impossible target: %v", err)
+	}
+}
