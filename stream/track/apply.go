@@ -92,6 +92,7 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 		switch {
 		case asked[a.key]:
 			continue
+		case a.mention.Corrects != nil: // its mention is wanted, however new it is
 		case ok && p.identities.knows(a.key, a.mention.Item.EditedAt):
 			continue // a duplicate: nothing more to know
 		case !ok && a.mention.Item.PublishedAt >= p.identities.oldest:
@@ -212,6 +213,10 @@ func (p *Processor) apply(a *arrival) {
 	}
 	p.marks[src.Partition] = src
 	b.Read++
+	if m.Corrects != nil {
+		p.correct(a, &b)
+		return
+	}
 	watermark := p.watermark.Watermark()
 	p.watermark.Observe(src.Partition, m.Item.PublishedAt, p.cfg.Now())
 
@@ -228,6 +233,7 @@ func (p *Processor) apply(a *arrival) {
 		}
 		row := p.remember(a, m.Item.PublishedAt, m.Item.EditedAt, versions)
 		row.Mention, row.Partition, row.FirstPosition, row.Position, row.Versions = *m, p.partition.Number, a.position, a.position, versions
+		row.TextSince = m.Item.EditedAt
 		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
 		p.turn(a)
 	case known.position.Covers(a.position):
@@ -243,33 +249,35 @@ func (p *Processor) apply(a *arrival) {
 }
 
 // version takes in another version of a known mention. The newest one makes the row and the counts, whatever the order of
-// delivery; time and first position stay those of the first record.
+// delivery; time and first position stay those of the first record. A correction stays as long as the text does.
 func (p *Processor) version(a *arrival, known identity) {
-	var old *stream.MentionRow
-	if n, unflushed := p.pending[a.key]; unflushed {
-		old = &p.rows.Mentions[n]
-	} else {
-		old = p.stored[a.key]
-	}
+	old := p.current(a.key)
 	if old == nil {
 		// Remembered but not stored: the row was removed by hand or by retention. There is nothing to subtract from.
 		return
 	}
 	row := *old
 	row.Position = a.position
-	row.Versions = append(slices.Clone(p.identities.versions(a.key)), a.mention.Item.EditedAt)
+	row.Corrections = slices.Clone(row.Corrections)
+	version, same := a.mention.Item.EditedAt, a.mention.Item.Text == old.Item.Text
 	switch {
-	case a.mention.Item.EditedAt > known.version:
+	case version > known.version:
 		kind := old.Item.Kind
-		row.Mention = a.mention
+		row.Mention, row.ModelLabel = a.mention, a.mention.Label
 		row.Item.PublishedAt, row.Item.Kind, row.Role = known.published, kind, old.Role
-	case a.mention.Item.EditedAt == 0:
+		if !same {
+			row.TextSince = version
+		}
+	case version == 0:
 		row.Item.Kind = a.mention.Item.Kind // the original tells what was edited
+		fallthrough
+	default:
+		row.Versions = p.identities.versions(a.key)
+		row.TextSince = since(&row, version, same)
 	}
-	p.changes = append(p.changes, change{
-		position: a.position, kind: replaced, remove: window.ContributionOf(&old.Mention), add: window.ContributionOf(&row.Mention),
-	})
-	*p.remember(a, row.Item.PublishedAt, row.Item.EditedAt, row.Versions) = row
+	row.Versions = append(slices.Clone(p.identities.versions(a.key)), version)
+	judge(&row)
+	p.replace(a, old, &row, row.Item.EditedAt, row.Versions)
 }
 
 // remember makes a version the known one and returns the place of its row among those to be flushed, for the caller to fill: a row
@@ -285,12 +293,12 @@ func (p *Processor) remember(a *arrival, published, version stream.Time, version
 	return &p.rows.Mentions[n]
 }
 
-// isTurn reports whether the mention is part of a conversation: reposts and spam are not, nor is what the brand says to nobody or
+// isTurn reports whether the mention is part of a conversation: corrections, reposts and spam are not, nor is what the brand says to nobody or
 // to itself. Where threads are pairs of accounts, what the brand adds to its own item stands in no customer's thread, and the
 // item that it names as its parent is no request.
 func isTurn(m *stream.Mention) bool {
 	switch {
-	case m.Role == stream.Spam, m.Item.Kind == stream.Repost:
+	case m.Corrects != nil, m.Role == stream.Spam, m.Item.Kind == stream.Repost:
 		return false
 	case m.Role == stream.Own && m.Item.Paired && m.Customer == "" && m.Via&stream.ViaReply != 0:
 		return false

@@ -4,6 +4,7 @@ package track
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"otklik/stream"
@@ -130,7 +131,9 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	for _, mark := range progress.Sources {
 		p.marks[mark.Partition] = mark.Source
 	}
-	p.watermark.Restore(progress.Watermark, task.Marks(progress.Sources), now)
+	// Sources of corrections have no event time: an analyst says nothing about how far a platform has come.
+	timed := slices.DeleteFunc(task.Marks(progress.Sources), func(m window.Mark) bool { return m.EventTime == 0 })
+	p.watermark.Restore(progress.Watermark, timed, now)
 	watermark := p.watermark.Watermark()
 
 	// A former owner may still be flushing, so what remembers is read before what counts, against the order of a flush: a version
@@ -300,6 +303,18 @@ func (p *Processor) progress(watermark stream.Time) stream.Progress {
 	row := stream.Progress{Stage: stream.StageTrack, Partition: p.partition, Position: p.position, Watermark: watermark}
 	for _, mark := range p.watermark.Marks() {
 		row.Sources = append(row.Sources, stream.SourceMark{Source: p.marks[mark.Source], EventTime: mark.EventTime})
+	}
+	if len(row.Sources) == len(p.marks) {
+		return row
+	}
+	timed := map[stream.Partition]bool{}
+	for i := range row.Sources {
+		timed[row.Sources[i].Partition] = true
+	}
+	for partition, source := range p.marks {
+		if !timed[partition] {
+			row.Sources = append(row.Sources, stream.SourceMark{Source: source})
+		}
 	}
 	return row
 }
