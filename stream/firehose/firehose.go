@@ -1,7 +1,8 @@
 // Package firehose turns the raw JSON of social platforms into items.
 //
-// A record is checked once (is it exactly one JSON value, and not nested absurdly deep?) and then walked once per object
-// level with gjson's ForEach; objects and arrays that no field needs are skipped without being decoded. Whatever a platform delivers ends in one of three ways:
+// A record is read once, by one scan that checks it (is it exactly one JSON value, and not nested absurdly deep?) and notes where
+// every value stands. The decoders walk over these notes, so what no field needs is neither looked at again nor
+// unescaped, and the strings of an item are copied last, into one allocation. Whatever a platform delivers ends in one of three ways:
 // items of the kinds that the engine knows, an item of kind Notice or Other that says what it was, or a *Malformed with
 // a reason. Nothing panics, and nothing is dropped unseen.
 //
