@@ -1,5 +1,5 @@
 // Package alert is what happens to an episode that stream/spike has found: its row, the message about it with its reason, and who is told
-// of it when. It is pure: sinks/clickhouse stores and explains, sinks/webhook sends.
+// of it when. sinks/clickhouse stores and explains, sinks/webhook sends.
 package alert
 
 import (
