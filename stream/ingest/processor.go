@@ -13,7 +13,6 @@ import (
 	"otklik/stream/kafka"
 	"otklik/stream/sentiment"
 	"otklik/stream/task"
-	"otklik/stream/wire"
 )
 
 // Outbox collects what is produced to one topic; Send makes it durable, in order per partition.
@@ -44,27 +43,18 @@ type Config struct {
 
 // Processor is ingest on one raw partition.
 type Processor struct {
-	cfg       Config
-	partition stream.Partition
-	platform  stream.Platform
-	decoder   *firehose.Decoder
-	scratch   brand.Scratch
-	labels    sentiment.Scratch
-	others    []brand.Span // names of the other brands of the item
-	model     string
-	batch     sentiment.BatchClassifier // nil: texts are labelled one by one
-	waiting   waiting
-	out       Outbox
-	observer  task.Observer
+	common
 
-	ledger   *task.Ledger
-	position stream.Position
-	flushed  stream.Position
+	platform stream.Platform
+	decoder  *firehose.Decoder
+	scratch  brand.Scratch
+	labels   sentiment.Scratch
+	others   []brand.Span // names of the other brands of the item
+	model    string
+	batch    sentiment.BatchClassifier // nil: texts are labelled one by one
+	waiting  waiting
 
 	items []stream.Item
-	rows  task.Rows
-	buf   []byte // encoded mentions of the batch
-	seen  stream.Books
 }
 
 // New returns the processor of a partition of the platform's firehose topic, which writes mentions to out.
@@ -73,37 +63,15 @@ func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox, o
 	if err != nil {
 		return nil, fmt.Errorf("ingest %s: %w", p, err)
 	}
-	if cfg.MaxFuture <= 0 {
-		cfg.MaxFuture = 5 * time.Minute
-	}
 	batch, _ := cfg.Classifier.(sentiment.BatchClassifier)
 	return &Processor{
-		cfg: cfg, partition: p, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), batch: batch, out: out, observer: observer,
-		ledger: task.NewLedger(stream.StageIngest, p),
+		common: newCommon(cfg, p, out, observer), platform: platform, decoder: decoder, model: cfg.Classifier.Name(), batch: batch,
 	}, nil
-}
-
-// Restore loads the books and returns where to go on.
-func (p *Processor) Restore(ctx context.Context) (int64, error) {
-	progress, ok, err := p.cfg.Books.Progress(ctx, stream.StageIngest, p.partition)
-	if err != nil {
-		return 0, err
-	}
-	rows, err := p.cfg.Books.LedgerRows(ctx, stream.StageIngest, p.partition)
-	if err != nil {
-		return 0, err
-	}
-	p.ledger.Restore(rows)
-	next := task.Start(progress, ok, p.cfg.Epoch)
-	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
-	p.flushed = p.position
-	return next, nil
 }
 
 // Process decodes the records and produces their mentions before it returns.
 func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
-	p.seen = stream.Books{}
-	p.buf = p.buf[:0]
+	p.begin()
 	p.waiting.reset()
 	for i := range batch.Records {
 		p.record(&batch.Records[i])
@@ -111,17 +79,7 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	if err := p.labelWaiting(ctx); err != nil {
 		return err
 	}
-	if err := p.out.Send(ctx); err != nil {
-		return err
-	}
-	if len(batch.Records) > 0 {
-		p.observer.Batch(&p.seen)
-	}
-	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
-	if batch.Gap > 0 && len(batch.Records) > 0 {
-		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
-	}
-	return nil
+	return p.end(ctx, &batch)
 }
 
 // record takes one record through decoding, matching and labelling.
@@ -177,19 +135,13 @@ func (p *Processor) record(rec *stream.Record) {
 			src.Index++
 		}
 	}
-	p.seen.Add(&b)
-	p.ledger.At(rec.Timestamp, pos).Add(&b)
+	p.count(rec, &b)
 }
 
 // produce queues a labelled mention for its topic.
 func (p *Processor) produce(m *stream.Mention) {
 	p.cfg.Pseudonyms.apply(m)
-	start := len(p.buf)
-	p.buf = wire.AppendMention(p.buf, m)
-	key := len(p.buf)
-	p.buf = append(p.buf, m.Item.Thread...)
-	// Slices stay valid when buf grows: they keep the old array alive until the batch is sent.
-	p.out.Add(p.buf[key:len(p.buf):len(p.buf)], p.buf[start:key:key])
+	p.add(m)
 }
 
 // aside keeps what is not a mention but tells something: deletes, and the growth of the brand's communities.
@@ -224,24 +176,4 @@ func (p *Processor) aside(it *stream.Item, rec *stream.Record, pos stream.Positi
 		src.Index++
 	default:
 	}
-}
-
-// Flush makes dead letters, asides and the books durable. The mentions are in Kafka already: Process has waited for them.
-func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
-	p.rows.Ledger = p.ledger.Flush()
-	if p.position == p.flushed && len(p.rows.Ledger) == 0 {
-		return p.position, nil
-	}
-	if len(p.rows.DeadLetters) > 0 {
-		if err := p.cfg.Dead.Send(ctx, p.rows.DeadLetters); err != nil {
-			return 0, err
-		}
-	}
-	p.rows.Progress = append(p.rows.Progress, stream.Progress{Stage: stream.StageIngest, Partition: p.partition, Position: p.position})
-	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {
-		return 0, err
-	}
-	p.rows.Reset()
-	p.flushed = p.position
-	return p.position, nil
 }

@@ -1,0 +1,108 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"otklik/stream"
+	"otklik/stream/kafka"
+	"otklik/stream/task"
+	"otklik/stream/wire"
+)
+
+// common is what the processors of raw partitions have in common: the books, the dead letters, and what is produced.
+type common struct {
+	cfg       Config
+	partition stream.Partition
+	out       Outbox
+	observer  task.Observer
+
+	ledger   *task.Ledger
+	position stream.Position
+	flushed  stream.Position
+
+	rows task.Rows
+	buf  []byte // encoded mentions of the batch
+	seen stream.Books
+}
+
+func newCommon(cfg Config, p stream.Partition, out Outbox, observer task.Observer) common {
+	if cfg.MaxFuture <= 0 {
+		cfg.MaxFuture = 5 * time.Minute
+	}
+	return common{cfg: cfg, partition: p, out: out, observer: observer, ledger: task.NewLedger(stream.StageIngest, p)}
+}
+
+// Restore loads the books and returns where to go on.
+func (p *common) Restore(ctx context.Context) (int64, error) {
+	progress, ok, err := p.cfg.Books.Progress(ctx, stream.StageIngest, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := p.cfg.Books.LedgerRows(ctx, stream.StageIngest, p.partition)
+	if err != nil {
+		return 0, err
+	}
+	p.ledger.Restore(rows)
+	next := task.Start(progress, ok, p.cfg.Epoch)
+	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
+	p.flushed = p.position
+	return next, nil
+}
+
+// begin begins a batch.
+func (p *common) begin() {
+	p.seen = stream.Books{}
+	p.buf = p.buf[:0]
+}
+
+// count enters what became of a record into the books.
+func (p *common) count(rec *stream.Record, b *stream.Books) {
+	p.seen.Add(b)
+	p.ledger.At(rec.Timestamp, stream.PositionAfter(p.cfg.Epoch, rec.Offset)).Add(b)
+}
+
+// add queues a message for the topic of the mentions.
+func (p *common) add(m *stream.Mention) {
+	start := len(p.buf)
+	p.buf = wire.AppendMention(p.buf, m)
+	key := len(p.buf)
+	p.buf = append(p.buf, m.Item.Thread...)
+	// Slices stay valid when buf grows: they keep the old array alive until the batch is sent.
+	p.out.Add(p.buf[key:len(p.buf):len(p.buf)], p.buf[start:key:key])
+}
+
+// end produces what the batch has queued and moves the position behind it.
+func (p *common) end(ctx context.Context, batch *kafka.Batch) error {
+	if err := p.out.Send(ctx); err != nil {
+		return err
+	}
+	if len(batch.Records) > 0 {
+		p.observer.Batch(&p.seen)
+	}
+	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
+	if batch.Gap > 0 && len(batch.Records) > 0 {
+		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
+	}
+	return nil
+}
+
+// Flush makes dead letters, asides and the books durable. The mentions are in Kafka already: Process has waited for them.
+func (p *common) Flush(ctx context.Context) (stream.Position, error) {
+	p.rows.Ledger = p.ledger.Flush()
+	if p.position == p.flushed && len(p.rows.Ledger) == 0 {
+		return p.position, nil
+	}
+	if len(p.rows.DeadLetters) > 0 {
+		if err := p.cfg.Dead.Send(ctx, p.rows.DeadLetters); err != nil {
+			return 0, err
+		}
+	}
+	p.rows.Progress = append(p.rows.Progress, stream.Progress{Stage: stream.StageIngest, Partition: p.partition, Position: p.position})
+	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {
+		return 0, err
+	}
+	p.rows.Reset()
+	p.flushed = p.position
+	return p.position, nil
+}
