@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"otklik/dashboards/clickhouse"
@@ -47,17 +46,17 @@ func boards() []board {
 const gridWidth = 24
 
 // build returns the dashboard in one language.
-func (b *board) build(w *printer, o Options) (*dashboard.Dashboard, error) {
+func (b *board) build(w *printer, o Options) (*dashboard.Dashboard, error) { //nolint:staticcheck // file provisioning takes the classic schema only
 	title, about := w.dashboard(b.key)
 	d := dashboard.NewDashboard()
-	d.Uid, d.Title, d.Description = ptr(uid(b.key)), &title, &about
+	d.Uid, d.Title, d.Description = new(uid(b.key)), &title, &about
 	d.Tags = []string{tag}
-	d.Timezone = ptr("browser")
-	d.Editable = ptr(false)
-	d.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)
+	d.Timezone = new("browser")
+	d.Editable = new(false)
+	d.GraphTooltip = new(dashboard.DashboardCursorSyncCrosshair)
 	d.Time = &dashboard.DashboardDashboardTime{From: b.from, To: "now"}
-	d.Refresh = ptr(b.refresh)
-	d.WeekStart = ptr("monday")
+	d.Refresh = new(b.refresh)
+	d.WeekStart = new("monday")
 	d.Links = []dashboard.DashboardLink{{
 		Title: w.word("more_dashboards"), Type: dashboard.DashboardLinkTypeDashboards, Icon: "external link", Tags: []string{tag}, AsDropdown: true,
 		IncludeVars: true, KeepTime: true,
@@ -74,7 +73,7 @@ func (b *board) build(w *printer, o Options) (*dashboard.Dashboard, error) {
 }
 
 // lay places the panels from left to right; a panel that does not fit, and a heading, begin a new line.
-func (b *board) lay(w *printer, d *dashboard.Dashboard) error {
+func (b *board) lay(w *printer, d *dashboard.Dashboard) error { //nolint:staticcheck // see build
 	var x, y, height uint32
 	feed := func() {
 		y += height
@@ -138,20 +137,20 @@ type variable struct {
 
 // build returns the variable in one language.
 func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error) {
-	m := &dashboard.VariableModel{Name: v.name, Label: ptr(w.word("variable_" + v.name)), Hide: ptr(dashboard.VariableHideDontHide)}
+	m := &dashboard.VariableModel{Name: v.name, Label: new(w.word("variable_" + v.name)), Hide: new(dashboard.VariableHideDontHide)}
 	if v.hidden {
-		m.Hide = ptr(dashboard.VariableHideHideVariable)
+		m.Hide = new(dashboard.VariableHideHideVariable)
 	}
 	one := func(value, label string) *dashboard.VariableOption {
 		return &dashboard.VariableOption{
-			Selected: ptr(true), Text: dashboard.StringOrArrayOfString{String: &label}, Value: dashboard.StringOrArrayOfString{String: &value},
+			Selected: new(true), Text: dashboard.StringOrArrayOfString{String: &label}, Value: dashboard.StringOrArrayOfString{String: &value},
 		}
 	}
 	switch {
 	case v.plugin != "":
 		m.Type = dashboard.VariableTypeDatasource
 		m.Query = &dashboard.StringOrMap{String: &v.plugin}
-		m.Refresh, m.Regex = ptr(dashboard.VariableRefreshOnDashboardLoad), ptr("")
+		m.Refresh, m.Regex = new(dashboard.VariableRefreshOnDashboardLoad), new("")
 		m.Options = []dashboard.VariableOption{}
 		if v.plugin == clickhouse.Plugin {
 			m.Current = one(DatasourceUID, "Otklik")
@@ -170,19 +169,19 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 			label := w.value(v.name + "." + value)
 			list = append(list, label+" : "+value)
 			option := one(value, label)
-			option.Selected = ptr(value == v.current)
+			option.Selected = new(value == v.current)
 			m.Options = append(m.Options, *option)
 			if value == v.current {
 				m.Current = one(value, label)
 			}
 		}
-		m.Query = &dashboard.StringOrMap{String: ptr(strings.Join(list, ","))}
-		m.Multi, m.IncludeAll = ptr(false), ptr(false)
+		m.Query = &dashboard.StringOrMap{String: new(strings.Join(list, ","))}
+		m.Multi, m.IncludeAll = new(false), new(false)
 	default:
 		source := ref(clickhouse.Plugin, clickhouseVariable)
 		m.Type, m.Datasource = dashboard.VariableTypeQuery, &source
-		m.Query = &dashboard.StringOrMap{String: ptr(strings.TrimSpace(v.sql))}
-		m.Refresh, m.Sort, m.Regex = ptr(dashboard.VariableRefreshOnTimeRangeChanged), ptr(dashboard.VariableSortDisabled), ptr("")
+		m.Query = &dashboard.StringOrMap{String: new(strings.TrimSpace(v.sql))}
+		m.Refresh, m.Sort, m.Regex = new(dashboard.VariableRefreshOnTimeRangeChanged), new(dashboard.VariableSortDisabled), new("")
 		m.Multi, m.IncludeAll = &v.multi, &v.all
 		m.Options = []dashboard.VariableOption{}
 		if v.allAs != "" {
@@ -191,7 +190,7 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 		switch {
 		case v.all && v.multi:
 			m.Current = &dashboard.VariableOption{
-				Selected: ptr(true), Text: dashboard.StringOrArrayOfString{ArrayOfString: []string{w.word("all")}},
+				Selected: new(true), Text: dashboard.StringOrArrayOfString{ArrayOfString: []string{w.word("all")}},
 				Value: dashboard.StringOrArrayOfString{ArrayOfString: []string{"$__all"}},
 			}
 		case v.all:
@@ -240,7 +239,7 @@ func clockVariable() variable {
 func (b *board) annotations(w *printer) []dashboard.AnnotationQuery {
 	source := ref(clickhouse.Plugin, clickhouseVariable)
 	add := func(name, colour, sql string) dashboard.AnnotationQuery {
-		var target common.DataSourceRef = source
+		target := source
 		return dashboard.AnnotationQuery{
 			Name: w.word("annotation_" + name), Datasource: &target, Enable: true, IconColor: colour,
 			Target: clickhouse.New(source, "Anno", sql, clickhouse.Table),

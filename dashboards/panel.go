@@ -55,8 +55,6 @@ const (
 	prometheusVariable = "prometheus"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // build returns the panel with its texts, and reports a column without a style.
 func (p *panel) build(w *printer, id uint32, at dashboard.GridPos) (*dashboard.Panel, error) {
 	title, about := w.panel(p.key)
@@ -71,7 +69,7 @@ func (p *panel) build(w *printer, id uint32, at dashboard.GridPos) (*dashboard.P
 	if p.promql != "" {
 		source = ref("prometheus", prometheusVariable)
 		out.Targets = []variants.Dataquery{prometheus.Dataquery{
-			Datasource: &source, Expr: p.promql, LegendFormat: &p.legend, RefId: ptr("A"), Range: ptr(true),
+			Datasource: &source, Expr: p.promql, LegendFormat: &p.legend, RefId: new("A"), Range: new(true),
 		}}
 	} else {
 		format := clickhouse.Table
@@ -81,7 +79,7 @@ func (p *panel) build(w *printer, id uint32, at dashboard.GridPos) (*dashboard.P
 		out.Targets = []variants.Dataquery{clickhouse.New(source, "A", p.sql, format)}
 	}
 	if p.kind == lines || p.kind == bars {
-		out.Interval = ptr("1m")
+		out.Interval = new("1m")
 	}
 	if p.drill != "" {
 		out.Links = []dashboard.DashboardLink{drillLink(w, p.drill)}
@@ -95,7 +93,7 @@ func drillLink(w *printer, to string) dashboard.DashboardLink {
 	title, _ := w.dashboard(to)
 	link := dashboard.NewDashboardLink()
 	link.Title, link.Type, link.Icon = title, dashboard.DashboardLinkTypeLink, "dashboard"
-	link.Url, link.Tags = ptr(drillAddress(to)), []string{}
+	link.Url, link.Tags = new(drillAddress(to)), []string{}
 	return *link
 }
 
@@ -117,7 +115,7 @@ func (p *panel) draw(out *dashboard.Panel) {
 		options.JustifyMode, options.Orientation = common.BigValueJustifyModeAuto, common.VizOrientationAuto
 		options.WideLayout, options.PercentChangeColorMode = true, common.PercentChangeColorModeStandard
 		// Every column, so that a text is shown too.
-		options.ReduceOptions = common.ReduceDataOptions{Calcs: []string{"lastNotNull"}, Fields: ptr("/.*/"), Values: ptr(false)}
+		options.ReduceOptions = common.ReduceDataOptions{Calcs: []string{"lastNotNull"}, Fields: new("/.*/"), Values: new(false)}
 		out.Options = options
 	case lines, bars:
 		out.Type = "timeseries"
@@ -125,7 +123,7 @@ func (p *panel) draw(out *dashboard.Panel) {
 	case rows:
 		out.Type = "table"
 		options := table.NewOptions()
-		options.ShowHeader, options.Footer, options.CellHeight = true, nil, ptr(common.TableCellHeightSm)
+		options.ShowHeader, options.Footer, options.CellHeight = true, nil, new(common.TableCellHeightSm)
 		out.Options = options
 	case groups:
 		out.Type = "barchart"
@@ -151,8 +149,8 @@ func (p *panel) configure(w *printer, out *dashboard.Panel) error {
 		return fmt.Errorf("panel %s: column %s has no style", p.key, figures[0])
 	}
 	defaults := &out.FieldConfig.Defaults
-	defaults.Unit = ptr(unitOf(w, first.unit))
-	defaults.NoValue = ptr(w.word("no_value"))
+	defaults.Unit = new(unitOf(w, first.unit))
+	defaults.NoValue = new(w.word("no_value"))
 	defaults.Color = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassicByName}
 	defaults.Custom = p.custom()
 	if p.kind == number || p.byName {
@@ -196,19 +194,19 @@ func (p *panel) custom() any {
 	switch p.kind {
 	case lines:
 		return common.GraphFieldConfig{
-			DrawStyle: ptr(common.GraphDrawStyleLine), LineInterpolation: ptr(common.LineInterpolationLinear), LineWidth: ptr(2.0),
-			FillOpacity: ptr(0.0), ShowPoints: ptr(common.VisibilityModeAuto), PointSize: ptr(4.0), SpanNulls: &common.BoolOrFloat64{Bool: ptr(false)},
+			DrawStyle: new(common.GraphDrawStyleLine), LineInterpolation: new(common.LineInterpolationLinear), LineWidth: new(2.0),
+			FillOpacity: new(0.0), ShowPoints: new(common.VisibilityModeAuto), PointSize: new(4.0), SpanNulls: &common.BoolOrFloat64{Bool: new(false)},
 		}
 	case bars:
 		return common.GraphFieldConfig{
-			DrawStyle: ptr(common.GraphDrawStyleBars), LineWidth: ptr(1.0), FillOpacity: ptr(70.0), ShowPoints: ptr(common.VisibilityModeNever),
-			BarAlignment: ptr(common.BarAlignmentAfter),
+			DrawStyle: new(common.GraphDrawStyleBars), LineWidth: new(1.0), FillOpacity: new(70.0), ShowPoints: new(common.VisibilityModeNever),
+			BarAlignment: new(common.BarAlignmentAfter),
 		}
 	case rows:
 		// Not the SDK's type: its union of cell options cannot say "auto" alone.
 		return map[string]any{"align": common.FieldTextAlignmentAuto, "cellOptions": map[string]any{"type": "auto"}, "inspect": false, "filterable": true}
 	case groups:
-		return barchart.FieldConfig{FillOpacity: ptr(int32(80)), LineWidth: ptr(int32(1))}
+		return barchart.FieldConfig{FillOpacity: new(int32(80)), LineWidth: new(int32(1))}
 	case number:
 	}
 	return nil
@@ -224,16 +222,16 @@ func unitOf(w *printer, unit string) string {
 
 // decorate applies a style to a field configuration.
 func decorate(w *printer, f *dashboard.FieldConfig, column string, s *style) {
-	f.DisplayName = ptr(w.column(column))
-	f.Unit = ptr(unitOf(w, s.unit))
+	f.DisplayName = new(w.column(column))
+	f.Unit = new(unitOf(w, s.unit))
 	if s.decimals >= 0 && s.unit != unitText && s.unit != unitTime && (s.decimals > 0 || s.unit != unitCount) {
-		f.Decimals = ptr(float64(s.decimals))
+		f.Decimals = new(float64(s.decimals))
 	}
 	if m := mappings(w, column, s); m != nil {
 		f.Mappings = m
 	}
 	if s.scale {
-		f.Min, f.Max = ptr(0.0), ptr(1.0)
+		f.Min, f.Max = new(0.0), new(1.0)
 	}
 	f.Thresholds = thresholds(s)
 	f.Color = colour(s)
@@ -245,7 +243,7 @@ func mappings(w *printer, column string, s *style) []dashboard.ValueMapping {
 	}
 	options := map[string]dashboard.ValueMappingResult{}
 	for i, v := range s.values {
-		options[v] = dashboard.ValueMappingResult{Text: ptr(w.value(column + "." + v)), Index: ptr(int32(i))}
+		options[v] = dashboard.ValueMappingResult{Text: new(w.value(column + "." + v)), Index: new(int32(i))}
 	}
 	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: options}}}
 }
@@ -257,7 +255,7 @@ func thresholds(s *style) *dashboard.ThresholdsConfig {
 	}
 	t := &dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: []dashboard.Threshold{{Color: base}}}
 	for _, st := range s.steps {
-		t.Steps = append(t.Steps, dashboard.Threshold{Value: ptr(st.from), Color: st.colour})
+		t.Steps = append(t.Steps, dashboard.Threshold{Value: new(st.from), Color: st.colour})
 	}
 	return t
 }
@@ -267,7 +265,7 @@ func colour(s *style) *dashboard.FieldColor {
 	case len(s.steps) > 0:
 		return &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdThresholds}
 	case s.base != "":
-		return &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: ptr(s.base)}
+		return &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: new(s.base)}
 	default:
 		return &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassicByName}
 	}
@@ -293,7 +291,7 @@ func (p *panel) properties(w *printer, column string, s *style) []dashboard.Dyna
 	switch p.kind {
 	case lines, bars:
 		if len(s.steps) > 0 { // a line keeps one colour
-			set["color"] = dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: ptr(s.steps[len(s.steps)-1].colour)}
+			set["color"] = dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: new(s.steps[len(s.steps)-1].colour)}
 		}
 		if s.dashed {
 			set["custom.lineStyle"] = map[string]any{"fill": "dash", "dash": []int{8, 6}}
@@ -302,7 +300,7 @@ func (p *panel) properties(w *printer, column string, s *style) []dashboard.Dyna
 			set["custom.lineWidth"] = 0
 			set["custom.hideFrom"] = common.HideSeriesConfig{Legend: true, Tooltip: true}
 			set["custom.showPoints"] = common.VisibilityModeNever
-			set["color"] = dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: ptr(bandColour(column))}
+			set["color"] = dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: new(bandColour(column))}
 		}
 		if s.below != "" {
 			set["custom.fillBelowTo"] = w.column(s.below)
@@ -317,13 +315,13 @@ func (p *panel) properties(w *printer, column string, s *style) []dashboard.Dyna
 		}
 		if s.link != "" {
 			link := dashboard.NewDashboardLink()
-			link.Title, link.Type, link.Url, link.TargetBlank, link.Tags = w.word("open_post"), dashboard.DashboardLinkTypeLink, ptr(s.link), true, []string{}
+			link.Title, link.Type, link.Url, link.TargetBlank, link.Tags = w.word("open_post"), dashboard.DashboardLinkTypeLink, new(s.link), true, []string{}
 			set["links"] = []dashboard.DashboardLink{*link}
 		}
 		if column == "product" && p.drill != "" {
 			link := dashboard.NewDashboardLink()
 			title, _ := w.dashboard(p.drill)
-			link.Title, link.Type, link.Url, link.Tags = title, dashboard.DashboardLinkTypeLink, ptr(drillAddress(p.drill)+"&var-product=${__value.raw}"), []string{}
+			link.Title, link.Type, link.Url, link.Tags = title, dashboard.DashboardLinkTypeLink, new(drillAddress(p.drill)+"&var-product=${__value.raw}"), []string{}
 			set["links"] = []dashboard.DashboardLink{*link}
 		}
 	case number, groups:

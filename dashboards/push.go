@@ -49,7 +49,7 @@ func (g *Grafana) Push(ctx context.Context, o Options) (changed []string, err er
 		return nil, err
 	}
 	if _, err := g.get(ctx, "/api/datasources/uid/"+DatasourceUID); err != nil {
-		if isStatus(err, http.StatusNotFound) {
+		if isMissing(err) {
 			return nil, fmt.Errorf("the data source %s is missing: provision it with the file that `otklik dashboards --out DIR` writes, or create it with this uid", DatasourceUID)
 		}
 		return nil, fmt.Errorf("data source %s: %w", DatasourceUID, err)
@@ -96,7 +96,7 @@ func (g *Grafana) folder(ctx context.Context) (made bool, err error) {
 	if err == nil {
 		return false, nil
 	}
-	if !isStatus(err, http.StatusNotFound) {
+	if !isMissing(err) {
 		return false, fmt.Errorf("folder %s: %w", FolderTitle, err)
 	}
 	if _, err := g.do(ctx, http.MethodPost, "/api/folders", map[string]any{"uid": FolderUID, "title": FolderTitle}); err != nil {
@@ -117,7 +117,7 @@ func (g *Grafana) dashboard(ctx context.Context, text []byte) (changed bool, err
 	}
 	id, _ := object["uid"].(string)
 	have, err := g.get(ctx, "/api/dashboards/uid/"+url.PathEscape(id))
-	if err != nil && !isStatus(err, http.StatusNotFound) {
+	if err != nil && !isMissing(err) {
 		return false, err
 	}
 	if answer, ok := have.(map[string]any); ok && err == nil {
@@ -145,7 +145,7 @@ func (g *Grafana) put(ctx context.Context, path string, v any) (changed bool, er
 	switch {
 	case err == nil && holds(have, want):
 		return false, nil
-	case err != nil && !isStatus(err, http.StatusNotFound):
+	case err != nil && !isMissing(err):
 		return false, err
 	}
 	_, err = g.do(ctx, http.MethodPut, path, v)
@@ -204,9 +204,10 @@ func holds(have, want any) bool {
 	}
 }
 
-func isStatus(err error, code int) bool {
+// isMissing reports whether Grafana has no such thing.
+func isMissing(err error) bool {
 	e, ok := errors.AsType[*statusError](err)
-	return ok && e.code == code
+	return ok && e.code == http.StatusNotFound
 }
 
 func (g *Grafana) get(ctx context.Context, path string) (any, error) {

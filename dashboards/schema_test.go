@@ -81,9 +81,14 @@ func TestSchema(t *testing.T) {
 	}
 	// And the check is one: on a line of its own, each of these must be refused, else the compiler complains about the comment.
 	for i, change := range [][2]string{
-		{`"graphMode":"none"`, `"graphMode":"sparkles"`}, {`"drawStyle":"line"`, `"drawStyle":"lines"`}, {`"colorMode":"background_solid"`, `"colourMode":"value"`},
-		{`"format":0`, `"format":7`}, {`"schemaVersion":42`, `"schemaVersion":"42"`}, {`"cellHeight":"sm"`, `"cellHeight":"tiny"`},
-		{`"type":"stat"`, `"type":"status"`}, {`"hide":0`, `"hide":9`},
+		{`"graphMode":"none"`, `"graphMode":"sparkles"`},
+		{`"drawStyle":"line"`, `"drawStyle":"lines"`},
+		{`"colorMode":"background_solid"`, `"colourMode":"value"`},
+		{`"format":0`, `"format":7`},
+		{`"schemaVersion":42`, `"schemaVersion":"42"`},
+		{`"cellHeight":"sm"`, `"cellHeight":"tiny"`},
+		{`"type":"stat"`, `"type":"status"`},
+		{`"hide":0`, `"hide":9`},
 	} {
 		var line bytes.Buffer
 		if err := json.Compact(&line, files["reputation.json"]); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // grafanaTokenEnv is the environment variable with the token of --push.
-const grafanaTokenEnv = "GRAFANA_TOKEN" //nolint:gosec // the name of a variable
+const grafanaTokenEnv = "GRAFANA_TOKEN"
 
 // dashboardsOptions are the flags of `otklik dashboards`.
 type dashboardsOptions struct {

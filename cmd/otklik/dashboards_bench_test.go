@@ -21,7 +21,7 @@ const yearOfData = `
 INSERT INTO {s}.mentions (brand, published_at, platform, item_id, version_id, kind, role, via, label, negative_score, products, severity, needs_answer, advocacy,
 	author_id, followers, thread, text, url, lang, received_at, source_topic, partition, first_position, position)
 SELECT ['alpha', 'beta', 'gamma'][1 + number % 3], now64(3) - toIntervalMillisecond(intDiv(number * 31536000000, 2000000)),
-	['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5], toString(number), toString(number), 'post', 'customer', 1,
+	['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5], toString(number), 'v', 'post', 'customer', 1,
 	CAST(1 + cityHash64(number, 1) % 3, 'Enum8(\'unlabelled\' = 0, \'positive\' = 1, \'neutral\' = 2, \'negative\' = 3)'), 0.5,
 	[['internet', 'calls', 'billing', 'roaming', 'tv'][1 + cityHash64(number, 2) % 5]], cityHash64(number, 3) % 4, cityHash64(number, 4) % 5 = 0,
 	cityHash64(number, 5) % 20 = 0, toString(cityHash64(number, 6) % 300000), cityHash64(number, 7) % 5000, toString(intDiv(number, 5)),
@@ -54,7 +54,7 @@ FROM (SELECT number * 5 AS n, now64(3) - toIntervalMillisecond(intDiv(number * 3
 	FROM numbers(400000));
 
 INSERT INTO {s}.cases (brand, platform, thread, case_id, cycle, opened_at, unanswered_since, messages, position)
-SELECT ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5], toString(number), toString(number), 1 + number % 6 = 0,
+SELECT ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5], toString(number), concat('c', toString(number)), 1 + number % 6 = 0,
 	now64(3) - toIntervalMillisecond(intDiv(number * 31536000000, 400000)) AS at, if(number % 8 = 0, at, NULL), 1, number
 FROM numbers(400000);
 

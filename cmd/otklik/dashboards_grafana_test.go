@@ -171,8 +171,7 @@ type scene struct {
 
 // variable is what Grafana puts in the place of a variable.
 func (s *scene) variable(name, format string) (string, bool) {
-	switch name {
-	case "__timezone":
+	if name == "__timezone" {
 		return quoteIf(format, []string{"Europe/Moscow"}), true
 	}
 	values, known := s.values[name]
