@@ -4,8 +4,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-
-	"otklik/stream/window"
 )
 
 // multinomial draws n texts; beyond a thousand by the normal approximation of the binomial.
@@ -109,6 +107,14 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
+// wilson is the score interval of a proportion, as the raw shares have it.
+func wilson(k, total int64) Share {
+	n, z := float64(total), 1.959964
+	p := float64(k) / n
+	half := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return Share{Value: p, Low: (p + z*z/(2*n) - half) / (1 + z*z/n), High: (p + z*z/(2*n) + half) / (1 + z*z/n)}
+}
+
 // A classifier that never errs changes nothing.
 func TestPerfect(t *testing.T) {
 	m := Perfect("none")
@@ -120,7 +126,7 @@ func TestPerfect(t *testing.T) {
 			t.Fatalf("%v: %s", c, e.State)
 		}
 		for i, s := range []Share{e.Positive, e.Neutral, e.Negative} {
-			w := window.Wilson(c[i], c.Total())
+			w := wilson(c[i], c.Total())
 			if math.Abs(s.Value-w.Value) > 1e-12 || math.Abs(s.Low-w.Low) > 1e-9 || math.Abs(s.High-w.High) > 1e-9 {
 				t.Fatalf("%v, class %d: %v, Wilson %v", c, i, s, w)
 			}

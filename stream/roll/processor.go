@@ -9,6 +9,7 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/kafka"
+	"otklik/stream/prevalence"
 	"otklik/stream/spike"
 	"otklik/stream/task"
 	"otklik/stream/window"
@@ -39,6 +40,8 @@ type Config struct {
 	Store    Store
 	Sink     task.Sink
 	Dead     DeadLetters
+	// Errors is the confusion matrix of the classifier in use, for the adjusted shares; nil if it is not known.
+	Errors *prevalence.Matrix
 	// Alerts keeps the episodes of spikes; nil looks for none.
 	Alerts      Alerts
 	Sensitivity spike.Sensitivity
@@ -170,6 +173,7 @@ func (p *Processor) load(ctx context.Context, panes []partial) error {
 	for i := range panes {
 		if brand := panes[i].pane.Brand; p.brands[brand] == nil {
 			p.brands[brand] = window.NewRolling(brand, p.cfg.Window)
+			p.brands[brand].AdjustBy(p.cfg.Errors)
 			unknown = append(unknown, brand)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"otklik/stream"
+	"otklik/stream/prevalence"
 )
 
 // longest is the longest of Windows.
@@ -30,6 +31,7 @@ const longest = stream.Day
 // Memory holds two days; Flush drops what is older.
 type Rolling struct {
 	brand  string
+	errors *prevalence.Matrix // of the classifier; nil: not known
 	grace  stream.Time
 	retain stream.Time // how far behind the watermark memory reaches
 
@@ -68,6 +70,10 @@ func NewRolling(brand string, cfg Config) *Rolling {
 
 // Brand returns the brand.
 func (r *Rolling) Brand() string { return r.brand }
+
+// AdjustBy sets the confusion matrix of the classifier, by which the adjusted shares of all rows from now on are estimated. Without it
+// their state is prevalence.NoMatrix.
+func (r *Rolling) AdjustBy(m *prevalence.Matrix) { r.errors = m }
 
 // Since returns the start of the first minute that Restore needs for a restart at the watermark.
 func (r *Rolling) Since(watermark stream.Time) stream.Time {
@@ -245,7 +251,7 @@ func (r *Rolling) show(dst []RollingRow, l *line, length, final stream.Time) []R
 				Final:      at <= final,
 				Revision:   r.scratch.revision,
 			}
-			row.judge()
+			row.judge(r.errors)
 			row.ResponseMedian, row.ResponseP90 = r.scratch.quantiles()
 			dst = append(dst, row)
 		}

@@ -82,7 +82,7 @@ func naiveRow(key RollingKey, latest map[[3]any]Pane, final stream.Time) (row Ro
 			responses = append(responses, p.Responses...)
 		}
 	}
-	row.judge()
+	row.judge(nil)
 	row.Final = key.At <= final
 	slices.Sort(responses)
 	return row, responses

@@ -1,6 +1,9 @@
 package window
 
-import "otklik/stream"
+import (
+	"otklik/stream"
+	"otklik/stream/prevalence"
+)
 
 // Windows are the lengths of the rolling windows.
 var Windows = []stream.Time{5 * stream.Minute, stream.Hour, stream.Day}
@@ -22,11 +25,13 @@ type Share struct {
 type RollingRow struct {
 	RollingKey
 	Counts
-	PositiveShare, NeutralShare, NegativeShare Share   // of the labelled mentions
-	LoyalShare                                 Share   // positive + neutral
-	NetSentiment                               float64 // (positive − negative) ÷ labelled; NaN when nothing was labelled
-	NetPolar                                   float64 // (positive − negative) ÷ (positive + negative); NaN when that is 0
-	ResponseMedian, ResponseP90                float64 // seconds, of the answered requests of the window; NaN when there is none
+	PositiveShare, NeutralShare, NegativeShare Share               // of the labelled mentions
+	LoyalShare                                 Share               // positive + neutral
+	NetSentiment                               float64             // (positive − negative) ÷ labelled; NaN when nothing was labelled
+	NetPolar                                   float64             // (positive − negative) ÷ (positive + negative); NaN when that is 0
+	Adjusted                                   prevalence.Estimate // the same shares, the errors of the classifier taken out
+	AdjustedBy                                 string              // name of the confusion matrix; "" without one
+	ResponseMedian, ResponseP90                float64             // seconds, of the answered requests of the window; NaN when there is none
 	Final                                      bool
 	Revision                                   stream.Position // position in otklik.panes of the newest partial in it
 }

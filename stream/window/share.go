@@ -1,6 +1,10 @@
 package window
 
-import "math"
+import (
+	"math"
+
+	"otklik/stream/prevalence"
+)
 
 // z95 is the 97.5 % quantile of the standard normal distribution: the half width of a 95 % interval.
 const z95 = 1.959964
@@ -37,8 +41,8 @@ func ratio(a, b int64) float64 {
 	return float64(a) / float64(b)
 }
 
-// judge fills in what follows from the counts of the row.
-func (r *RollingRow) judge() {
+// judge fills in what follows from the counts of the row and the errors of the classifier; nil: they are not known.
+func (r *RollingRow) judge(errors *prevalence.Matrix) {
 	n := r.Labelled()
 	r.PositiveShare = Wilson(r.Positive, n)
 	r.NeutralShare = Wilson(r.Neutral, n)
@@ -46,4 +50,8 @@ func (r *RollingRow) judge() {
 	r.LoyalShare = Wilson(r.Positive+r.Neutral, n)
 	r.NetSentiment = ratio(r.Positive-r.Negative, n)
 	r.NetPolar = ratio(r.Positive-r.Negative, r.Positive+r.Negative)
+	r.Adjusted = errors.Adjust(prevalence.Counts{r.Positive, r.Neutral, r.Negative})
+	if errors != nil {
+		r.AdjustedBy = errors.Name()
+	}
 }

@@ -58,17 +58,17 @@ func TestWilsonSolvesItsEquation(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	r := RollingRow{Counts: Counts{Positive: 3, Neutral: 5, Negative: 2, Unlabelled: 7, Own: 4, Spam: 1}}
-	r.judge()
+	r.judge(nil)
 	if r.NetSentiment != 0.1 || math.Abs(r.NetPolar-0.2) > 1e-15 || r.LoyalShare.Value != 0.8 || r.NegativeShare.Value != 0.2 {
 		t.Errorf("net %v polar %v loyal %v negative %v", r.NetSentiment, r.NetPolar, r.LoyalShare.Value, r.NegativeShare.Value)
 	}
 	r = RollingRow{Counts: Counts{Neutral: 5}}
-	r.judge()
+	r.judge(nil)
 	if r.NetSentiment != 0 || !math.IsNaN(r.NetPolar) {
 		t.Errorf("neutral only: net %v polar %v, want 0 and NaN", r.NetSentiment, r.NetPolar)
 	}
 	r = RollingRow{Counts: Counts{Unlabelled: 5}}
-	r.judge()
+	r.judge(nil)
 	if !math.IsNaN(r.NetSentiment) || !math.IsNaN(r.PositiveShare.Low) {
 		t.Errorf("unlabelled only: net %v, want NaN", r.NetSentiment)
 	}
