@@ -281,6 +281,7 @@ func redriveLetters(ctx context.Context, cmd *cobra.Command, cfg *config.Config,
 	for _, topic := range cfg.Kafka.Topics.Firehose {
 		o.Topics[topic] = have[topic]
 	}
+	o.Topics[cfg.Kafka.Topics.Labels] = have[cfg.Kafka.Topics.Labels]
 	ask := !o.DryRun && !yes
 	count := o
 	count.DryRun = true

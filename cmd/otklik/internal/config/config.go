@@ -68,6 +68,7 @@ type Topics struct {
 	Mentions   string                     `yaml:"mentions"`
 	Panes      string                     `yaml:"panes"`
 	DeadLetter string                     `yaml:"deadletter"`
+	Labels     string                     `yaml:"labels"` // corrections of labels: schemas/label.schema.json
 	Partitions Partitions                 `yaml:"partitions"`
 	// Replication is the replication factor of the topics that Otklik creates; -1 takes the broker's default.
 	Replication int `yaml:"replication"`
@@ -79,6 +80,7 @@ type Partitions struct {
 	Mentions   int `yaml:"mentions"` // the most processes that can share the stage track
 	Panes      int `yaml:"panes"`    // the most processes that can share the stage roll
 	DeadLetter int `yaml:"deadletter"`
+	Labels     int `yaml:"labels"`
 }
 
 // TLS says whether a connection is encrypted and with which certificates. Paths are relative to the configuration file.
@@ -201,7 +203,8 @@ func Default() *Config {
 				Mentions:    "otklik.mentions",
 				Panes:       "otklik.panes",
 				DeadLetter:  "otklik.deadletter",
-				Partitions:  Partitions{Firehose: 4, Mentions: 8, Panes: 4, DeadLetter: 1},
+				Labels:      "otklik.labels",
+				Partitions:  Partitions{Firehose: 4, Mentions: 8, Panes: 4, DeadLetter: 1, Labels: 1},
 				Replication: -1,
 			},
 			Compression: "none",

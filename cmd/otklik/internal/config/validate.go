@@ -209,6 +209,7 @@ func (v *validator) topics(t *Topics) {
 	check(path+".mentions", t.Mentions)
 	check(path+".panes", t.Panes)
 	check(path+".deadletter", t.DeadLetter)
+	check(path+".labels", t.Labels)
 	platforms := make([]stream.Platform, 0, len(t.Firehose))
 	for p := range t.Firehose {
 		platforms = append(platforms, p)
@@ -230,6 +231,7 @@ func (v *validator) topics(t *Topics) {
 	between(v, path+".partitions.mentions", t.Partitions.Mentions, 1, maxPartitions)
 	between(v, path+".partitions.panes", t.Partitions.Panes, 1, maxPartitions)
 	between(v, path+".partitions.deadletter", t.Partitions.DeadLetter, 1, maxPartitions)
+	between(v, path+".partitions.labels", t.Partitions.Labels, 1, maxPartitions)
 	if t.Replication != -1 {
 		between(v, path+".replication", t.Replication, 1, maxReplication)
 	}

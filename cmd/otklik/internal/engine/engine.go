@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -101,7 +102,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, stage := range e.Config.Stages {
-		group.Go(func() error { return e.stage(ctx, stage, nil) })
+		group.Go(func() error { return e.stage(ctx, stage, e.topicsOf(stage), nil) })
 	}
 	if slices.Contains(e.Config.Stages, stream.StageTrack) {
 		group.Go(func() error { return e.erase(ctx) })
@@ -109,14 +110,28 @@ func (e *Engine) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// drain runs the stages one after the other, each up to what its topics hold when it begins.
+// drain runs the stages one after the other, each up to what its topics hold when it begins. Corrections come last, because they are
+// about mentions that the same run may bring.
 func (e *Engine) drain(ctx context.Context) error {
-	for _, stage := range stream.Stages {
-		if !slices.Contains(e.Config.Stages, stage) {
+	labels := []string{e.Config.Kafka.Topics.Labels}
+	corrections, err := e.left(ctx, stream.StageIngest, labels)
+	if err != nil {
+		return err
+	}
+	type leg struct {
+		stage  stream.Stage
+		topics []string
+	}
+	legs := []leg{{stream.StageIngest, e.rawTopics()}, {stream.StageTrack, e.topicsOf(stream.StageTrack)}}
+	if corrections > 0 {
+		legs = append(legs, leg{stream.StageIngest, labels}, legs[1])
+	}
+	for _, l := range append(legs, leg{stream.StageRoll, e.topicsOf(stream.StageRoll)}) {
+		if !slices.Contains(e.Config.Stages, l.stage) {
 			continue
 		}
 		until := map[stream.Partition]int64{}
-		for _, topic := range e.topicsOf(stage) {
+		for _, topic := range l.topics {
 			ranges, err := e.Kafka.Ranges(ctx, topic)
 			if err != nil {
 				return err
@@ -125,7 +140,7 @@ func (e *Engine) drain(ctx context.Context) error {
 				until[stream.Partition{Topic: topic, Number: n}] = r.End
 			}
 		}
-		if err := e.stage(ctx, stage, until); err != nil {
+		if err := e.stage(ctx, l.stage, l.topics, until); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -135,19 +150,17 @@ func (e *Engine) drain(ctx context.Context) error {
 	if !slices.Contains(e.Config.Stages, stream.StageTrack) {
 		return nil
 	}
-	_, err := e.ClickHouse.Eraser().Erase(ctx)
+	_, err = e.ClickHouse.Eraser().Erase(ctx)
 	return err
 }
+
+// rawTopics returns the topics of the platforms.
+func (e *Engine) rawTopics() []string { return slices.Sorted(maps.Keys(e.raw)) }
 
 func (e *Engine) topicsOf(stage stream.Stage) []string {
 	switch stage {
 	case stream.StageIngest:
-		topics := make([]string, 0, len(e.raw))
-		for topic := range e.raw {
-			topics = append(topics, topic)
-		}
-		slices.Sort(topics)
-		return topics
+		return append(e.rawTopics(), e.Config.Kafka.Topics.Labels)
 	case stream.StageTrack:
 		return []string{e.Config.Kafka.Topics.Mentions}
 	default:
@@ -155,11 +168,11 @@ func (e *Engine) topicsOf(stage stream.Stage) []string {
 	}
 }
 
-// stage runs one stage as a member of its consumer group; until bounds it (nil: for ever).
-func (e *Engine) stage(ctx context.Context, stage stream.Stage, until map[stream.Partition]int64) error {
+// stage runs one stage on its topics, or some of them, as a member of its consumer group; until bounds it (nil: for ever).
+func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string, until map[stream.Partition]int64) error {
 	limits := &e.Config.Limits
 	group := kafka.GroupConfig{
-		ID: e.Config.Kafka.Group(stage), Topics: e.topicsOf(stage), WatchPartitions: stage == stream.StageIngest,
+		ID: e.Config.Kafka.Group(stage), Topics: topics, WatchPartitions: stage == stream.StageIngest,
 		Drain: until != nil, Logger: e.Logger,
 	}
 	return e.Kafka.RunGroup(ctx, group, func(ctx context.Context, a kafka.Assignment) error {
@@ -194,11 +207,15 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 		if e.remote != nil {
 			classifier = e.remote
 		}
-		return ingest.New(ingest.Config{
+		cfg := ingest.Config{
 			Matcher: e.matcher, Classifier: classifier,
 			Pseudonyms: ingest.NewPseudonyms([]byte(e.Config.Privacy.AuthorKey.Reveal())),
 			MaxFuture:  e.Config.Limits.MaxFuture, Epoch: epoch, Sink: e.writer, Books: e.ClickHouse, Dead: e.dead,
-		}, e.raw[p.Topic], p, out, observer)
+		}
+		if p.Topic == topics.Labels {
+			return ingest.NewLabels(cfg, p, e.ClickHouse, out, observer), nil
+		}
+		return ingest.New(cfg, e.raw[p.Topic], p, out, observer)
 	case stream.StageTrack:
 		out := e.Kafka.Outbox(topics.Panes, int(e.topics[topics.Panes].Partitions))
 		return track.New(track.Config{

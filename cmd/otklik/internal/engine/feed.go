@@ -12,26 +12,36 @@ import (
 // call began has gone through.
 func (e *Engine) Drained(ctx context.Context) (left int64, err error) {
 	for _, stage := range stream.Stages {
-		for _, topic := range e.topicsOf(stage) {
-			ranges, err := e.Kafka.Ranges(ctx, topic)
+		n, err := e.left(ctx, stage, e.topicsOf(stage))
+		if err != nil {
+			return 0, err
+		}
+		left += n
+	}
+	return left, nil
+}
+
+// left reports how many records of topics a stage has still to make durable.
+func (e *Engine) left(ctx context.Context, stage stream.Stage, topics []string) (left int64, err error) {
+	for _, topic := range topics {
+		ranges, err := e.Kafka.Ranges(ctx, topic)
+		if err != nil {
+			return 0, err
+		}
+		for n, r := range ranges {
+			p := stream.Partition{Topic: topic, Number: n}
+			if r.End == r.First {
+				continue
+			}
+			progress, ok, err := e.ClickHouse.Progress(ctx, stage, p)
 			if err != nil {
 				return 0, err
 			}
-			for n, r := range ranges {
-				p := stream.Partition{Topic: topic, Number: n}
-				if r.End == r.First {
-					continue
-				}
-				progress, ok, err := e.ClickHouse.Progress(ctx, stage, p)
-				if err != nil {
-					return 0, err
-				}
-				next := r.First
-				if ok && progress.Position.Epoch() == e.topics[topic].Epoch {
-					next = max(next, progress.Position.Next())
-				}
-				left += r.End - next
+			next := r.First
+			if ok && progress.Position.Epoch() == e.topics[topic].Epoch {
+				next = max(next, progress.Position.Next())
 			}
+			left += r.End - next
 		}
 	}
 	return left, nil

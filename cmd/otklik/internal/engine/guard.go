@@ -88,9 +88,10 @@ func AdoptConfig(ctx context.Context, ch *clickhouse.Client, fingerprint string)
 }
 
 // NewEpoch records that a raw topic was recreated: ingest begins it again, and its new offsets are newer than the old ones. It
-// refuses a topic that is not one of cfg's firehose topics: the state of a keyed topic cannot be begun anew on its own.
+// refuses a topic that is neither one of cfg's firehose topics nor that of the labels: the state of a keyed topic cannot be begun anew on its own.
 func NewEpoch(ctx context.Context, ch *clickhouse.Client, cfg *config.Config, topic string) (uint16, error) {
 	raw := slices.Sorted(maps.Values(cfg.Kafka.Topics.Firehose))
+	raw = append(raw, cfg.Kafka.Topics.Labels)
 	if !slices.Contains(raw, topic) {
 		return 0, fmt.Errorf("%w: topic %s is not one of the raw topics (%s), and only those can be begun anew: the figures hold what the "+
 			"others have lost. Bring it back, or compute anew: choose a new clickhouse.database, new names for kafka.topics.mentions and "+
@@ -111,11 +112,12 @@ func NewEpoch(ctx context.Context, ch *clickhouse.Client, cfg *config.Config, to
 
 func (e *Engine) guardTopics(ctx context.Context) error {
 	cfg := &e.Config.Kafka.Topics
-	want := make([]kafka.Topic, 0, len(e.raw)+3)
+	want := make([]kafka.Topic, 0, len(e.raw)+4)
 	for topic := range e.raw {
 		want = append(want, kafka.Topic{Name: topic, Partitions: cfg.Partitions.Firehose, Replication: cfg.Replication})
 	}
 	want = append(want,
+		kafka.Topic{Name: cfg.Labels, Partitions: cfg.Partitions.Labels, Replication: cfg.Replication},
 		kafka.Topic{Name: cfg.Mentions, Partitions: cfg.Partitions.Mentions, Replication: cfg.Replication},
 		kafka.Topic{Name: cfg.Panes, Partitions: cfg.Partitions.Panes, Replication: cfg.Replication},
 		kafka.Topic{Name: cfg.DeadLetter, Partitions: cfg.Partitions.DeadLetter, Replication: cfg.Replication},
@@ -161,7 +163,7 @@ func (e *Engine) guardTopics(ctx context.Context) error {
 
 // recreated explains a position beyond the end of a partition.
 func (e *Engine) recreated(topic string, err error) error {
-	if _, raw := e.raw[topic]; raw {
+	if _, raw := e.raw[topic]; raw || topic == e.Config.Kafka.Topics.Labels {
 		return fmt.Errorf("%w: %w. The topic was recreated or truncated: if that is meant, stop all processes and run "+
 			"`otklik migrate -c FILE --recreated %s`; its records are then read from the beginning as new ones", ErrRefused, err, topic)
 	}

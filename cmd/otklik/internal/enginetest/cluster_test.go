@@ -32,7 +32,7 @@ func onCluster(t *testing.T, c *kafkatest.Cluster) *enginetest.Stack {
 			topics.Firehose[platform] = db.Name + "." + topic
 		}
 		topics.Mentions, topics.Panes = db.Name+"."+topics.Mentions, db.Name+"."+topics.Panes
-		topics.DeadLetter = db.Name + "." + topics.DeadLetter
+		topics.DeadLetter, topics.Labels = db.Name+"."+topics.DeadLetter, db.Name+"."+topics.Labels
 		cfg.Kafka.GroupPrefix = db.Name
 	})
 }

@@ -40,7 +40,8 @@ func (s *Stack) WriteConfig(t testing.TB) string {
 		}
 		b.WriteString(strconv.Quote(broker))
 	}
-	fmt.Fprintf(&b, "]\n  group_prefix: %s\n  topics:\n    mentions: %s\n    panes: %s\n    deadletter: %s\n", k.GroupPrefix, k.Topics.Mentions, k.Topics.Panes, k.Topics.DeadLetter)
+	fmt.Fprintf(&b, "]\n  group_prefix: %s\n  topics:\n    mentions: %s\n    panes: %s\n    deadletter: %s\n    labels: %s\n",
+		k.GroupPrefix, k.Topics.Mentions, k.Topics.Panes, k.Topics.DeadLetter, k.Topics.Labels)
 	p := k.Topics.Partitions
 	fmt.Fprintf(&b, "    partitions: {firehose: %d, mentions: %d, panes: %d, deadletter: %d}\n    firehose:\n", p.Firehose, p.Mentions, p.Panes, p.DeadLetter)
 	for _, platform := range slices.Sorted(maps.Keys(k.Topics.Firehose)) {
