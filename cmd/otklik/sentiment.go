@@ -6,10 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"otklik/stream"
+	"otklik/stream/brand"
 	"otklik/stream/sentiment"
 )
 
@@ -21,56 +24,104 @@ func newSentimentCommand() *cobra.Command {
 		Long: `The model that labels mentions is built into this program. These commands train one from labelled texts, measure the
 training on times that it has not seen, and measure a model on texts of your own.`,
 		Example: `  otklik sentiment train --data ../data/sentiment --out model.bin
-  otklik sentiment eval --data posts.tsv --model model.bin`,
+  otklik sentiment eval --data posts.tsv --model model.bin
+  otklik sentiment explain --brand mts "МТС, почему опять не работает интернет?"`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(newSentimentTrainCommand(), newSentimentValidateCommand(), newSentimentEvalCommand())
+	cmd.AddCommand(newSentimentTrainCommand(), newSentimentValidateCommand(), newSentimentEvalCommand(), newSentimentExplainCommand())
 	return cmd
 }
 
 func newSentimentTrainCommand() *cobra.Command {
-	var data, out string
+	var data, out, card, hard, settings string
 	cmd := &cobra.Command{
 		Use:   "train --data DIR --out FILE",
 		Short: "Train the model from labelled texts",
-		Long: `Reads the training files of DIR and writes a model file. The same files give the same model, byte for byte (on one
-processor architecture). The model holds hashed weights only, no text.`,
-		Example: `  otklik sentiment train --data ../data/sentiment --out model.bin`,
-		Args:    cobra.NoArgs,
+		Long: `Reads the training files of DIR and writes a model file, and its card if you ask for one. The same files and settings give the
+same model, byte for byte (on one processor architecture). The model holds hashed weights only, no text.`,
+		Example: `  otklik sentiment train --data ../data/sentiment --out model.bin
+  otklik sentiment train --data ../data/sentiment --out model.bin --card MODEL.md --hard stream/sentiment/testdata/hard.tsv`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			set, err := loadSentimentSettings(settings)
+			if err != nil {
+				return err
+			}
 			progress := newStepBar(cmd.ErrOrStderr())
-			m, err := sentiment.Train(cmd.Context(), data, progress.step)
+			t, err := sentiment.Train(cmd.Context(), data, set, progress.step)
 			progress.finish()
 			if err != nil {
 				return err
 			}
-			if err := writeWhole(out, m.Encode()); err != nil {
+			if err := writeWhole(out, t.Model.Encode()); err != nil {
 				return fmt.Errorf("write the model: %w", err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, m.Name())
+			if card != "" {
+				if err := writeSentimentCard(t, card, hard); err != nil {
+					return err
+				}
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, t.Model.Name())
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "", "folder of the training files (required)")
 	cmd.Flags().StringVar(&out, "out", "", "file to write (required)")
+	cmd.Flags().StringVar(&card, "card", "", "Markdown file to write the model's card to")
+	cmd.Flags().StringVar(&hard, "hard", "", "TSV file of hard posts whose scores stand in the card")
+	cmd.Flags().StringVar(&settings, "settings", "", "settings of the training (default: those of the built-in model)")
 	cobra.CheckErr(cmd.MarkFlagRequired("data"))
 	cobra.CheckErr(cmd.MarkFlagRequired("out"))
 	return cmd
 }
 
+func loadSentimentSettings(path string) (*sentiment.Settings, error) {
+	if path == "" {
+		return sentiment.DefaultSettings()
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of the training: %w", err)
+	}
+	return sentiment.ParseSettings(b)
+}
+
+func writeSentimentCard(t *sentiment.Training, path, hard string) error {
+	var scores []sentiment.HardScore
+	if hard != "" {
+		var err error
+		if scores, err = sentiment.HardScores(t.Model, hard); err != nil {
+			return err
+		}
+	}
+	text, err := t.Card(scores)
+	if err != nil {
+		return err
+	}
+	if err := writeWhole(path, text); err != nil {
+		return fmt.Errorf("write the model's card: %w", err)
+	}
+	return nil
+}
+
 func newSentimentValidateCommand() *cobra.Command {
-	var data string
+	var data, settings string
 	cmd := &cobra.Command{
 		Use:   "validate --data DIR",
 		Short: "Measure the training on posts of times that it has not seen",
-		Long: `Trains several times, each time without a period or a part of the files of DIR, and prints how the model labels what it
-has not seen. Settings of the training are chosen by these figures.`,
-		Example: `  otklik sentiment validate --data ../data/sentiment`,
-		Args:    cobra.NoArgs,
+		Long: `Trains twice, each time without a period or a part of the files of DIR, and prints how the models label what they have not
+seen. Settings of the training are chosen by these figures.`,
+		Example: `  otklik sentiment validate --data ../data/sentiment
+  otklik sentiment validate --data ../data/sentiment --settings mine.yaml`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			set, err := loadSentimentSettings(settings)
+			if err != nil {
+				return err
+			}
 			progress := newStepBar(cmd.ErrOrStderr())
-			list, err := sentiment.Validate(cmd.Context(), data, progress.step)
+			list, err := sentiment.ValidateWith(cmd.Context(), data, set, progress.step)
 			progress.finish()
 			if err != nil {
 				return err
@@ -84,8 +135,107 @@ has not seen. Settings of the training are chosen by these figures.`,
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "", "folder of the training files (required)")
+	cmd.Flags().StringVar(&settings, "settings", "", "settings of the training (default: those of the built-in model)")
 	cobra.CheckErr(cmd.MarkFlagRequired("data"))
 	return cmd
+}
+
+func newSentimentExplainCommand() *cobra.Command {
+	var name, model, lang, catalogue string
+	var most int
+	cmd := &cobra.Command{
+		Use:   "explain [--brand KEY] TEXT",
+		Short: "Show what in a text speaks for its label and against it",
+		Long: `Labels the text for a brand and prints what weighed most, both ways. The weight is what a word, two words in a row or the look
+of the text adds to the label's score, less the mean of what it adds to the other labels'. Without --brand the text is about nobody
+in particular.`,
+		Example: `  otklik sentiment explain --brand mts "МТС, почему опять не работает интернет?"
+  otklik sentiment explain --brand acme --catalogue brands.yaml "Thanks Acme, works again"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := loadSentimentModel(model)
+			if err != nil {
+				return err
+			}
+			target, err := sentimentTarget(args[0], name, catalogue)
+			if err != nil {
+				return err
+			}
+			return printExplanation(cmd.OutOrStdout(), m.Explain(args[0], lang, target), most)
+		},
+	}
+	cmd.Flags().StringVar(&name, "brand", "", "key of a brand of the catalogue, or a name as it stands in the text")
+	cmd.Flags().StringVar(&catalogue, "catalogue", "", "brand catalogue (default: the example catalogue)")
+	cmd.Flags().StringVar(&lang, "lang", "", "the platform's word for the language, a hint")
+	cmd.Flags().StringVar(&model, "model", "", "model file (default: the built-in one)")
+	cmd.Flags().IntVar(&most, "top", 12, "how many reasons to print")
+	return cmd
+}
+
+// sentimentTarget finds the names of the brand and of others in the text: by the catalogue, or else by the name itself.
+func sentimentTarget(text, name, path string) (sentiment.Target, error) {
+	if name == "" {
+		return sentiment.Target{}, nil
+	}
+	c := brand.Example()
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return sentiment.Target{}, fmt.Errorf("read the brand catalogue: %w", err)
+		}
+		if c, err = brand.Parse(b); err != nil {
+			return sentiment.Target{}, fmt.Errorf("read the brand catalogue %s: %w", path, err)
+		}
+	}
+	m, err := brand.NewMatcher(c)
+	if err != nil {
+		return sentiment.Target{}, fmt.Errorf("read the brand catalogue: %w", err)
+	}
+	target := sentiment.Target{Company: true}
+	var s brand.Scratch
+	for _, hit := range m.Match(&stream.Item{Platform: stream.Twitter, Kind: stream.Post, Text: text}, &s) {
+		if hit.Brand.Key == name {
+			target.Spans = hit.Spans
+		} else {
+			target.Others = append(target.Others, hit.Spans...)
+		}
+	}
+	if len(target.Spans) == 0 {
+		if i := strings.Index(text, name); i >= 0 {
+			target.Spans = []brand.Span{{Start: i, End: i + len(name)}}
+		}
+	}
+	return target, nil
+}
+
+func printExplanation(w io.Writer, e sentiment.Explanation, most int) error {
+	if e.Part == "" {
+		_, err := fmt.Fprintln(w, "unlabelled: the text is in no language that the model knows")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s: positive %.2f, neutral %.2f, negative %.2f (%s)\n", e.Label, e.Scores.Positive, e.Scores.Neutral, e.Scores.Negative, e.Part)
+	for _, sign := range []struct {
+		head string
+		sign float64
+	}{{"speaks for " + e.Label.String(), 1}, {"speaks against " + e.Label.String(), -1}} {
+		left := most
+		for _, r := range e.Reasons {
+			if err != nil || left == 0 {
+				break
+			}
+			if r.Weight*sign.sign <= 0 {
+				continue
+			}
+			if left == most {
+				_, err = fmt.Fprintf(w, "%s:\n", sign.head)
+			}
+			left--
+			if err == nil {
+				_, err = fmt.Fprintf(w, "  %+6.2f  %s\n", r.Weight, strings.TrimSpace(r.What+"  "+r.Text))
+			}
+		}
+	}
+	return err
 }
 
 func newSentimentEvalCommand() *cobra.Command {
@@ -144,13 +294,25 @@ func loadSentimentModel(path string) (*sentiment.Model, error) {
 }
 
 func printReport(w io.Writer, name string, r *sentiment.Report) error {
-	_, err := fmt.Fprintf(w, `%s: %d texts
-  macro F1 of positive and negative %.3f, micro %.3f; of three classes %.3f
-  macro recall %.3f, accuracy %.3f, calibration error %.3f, coverage %.3f, %.0f texts/s
-`, name, r.Rows, r.MacroF1PN, r.MicroF1PN, r.MacroF1, r.MacroRecall, r.Accuracy, r.ECE, r.Coverage, r.TextsPerSecond)
-	for _, c := range r.Classes {
+	p := func(v float64, i sentiment.Interval) string {
+		return fmt.Sprintf("%5.1f %%  (%.1f – %.1f)", 100*v, 100*i.Low, 100*i.High)
+	}
+	i := &r.Intervals
+	_, err := fmt.Fprintf(w, `%s: %d texts, %.0f texts/s, coverage %.1f %%
+                                       with 95 %% intervals
+  macro F1 of positive and negative  %s
+  micro F1 of positive and negative  %s
+  macro F1 of the three classes      %s
+  macro recall                       %s
+  accuracy                           %s
+  calibration error                  %s
+  class      precision  recall  F1     given: positive  neutral  negative
+`, name, r.Rows, r.TextsPerSecond, 100*r.Coverage, p(r.MacroF1PN, i.MacroF1PN), p(r.MicroF1PN, i.MicroF1PN), p(r.MacroF1, i.MacroF1),
+		p(r.MacroRecall, i.MacroRecall), p(r.Accuracy, i.Accuracy), p(r.ECE, i.ECE))
+	for n, c := range r.Classes {
 		if err == nil {
-			_, err = fmt.Fprintf(w, "  %-9s precision %.3f  recall %.3f  F1 %.3f\n", c.Label, c.Precision, c.Recall, c.F1)
+			_, err = fmt.Fprintf(w, "  %-9s  %9.3f  %6.3f  %.3f  %15d  %7d  %8d\n", c.Label, c.Precision, c.Recall, c.F1,
+				r.Confusion[n][0], r.Confusion[n][1], r.Confusion[n][2])
 		}
 	}
 	return err

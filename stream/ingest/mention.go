@@ -26,7 +26,7 @@ func (p *Processor) target(hits []brand.Hit, n int) sentiment.Target {
 			p.others = append(p.others, hits[i].Spans...)
 		}
 	}
-	return sentiment.Target{Spans: hits[n].Spans, Others: p.others}
+	return sentiment.Target{Spans: hits[n].Spans, Others: p.others, Company: true}
 }
 
 // label labels the mention for hits[n] with the classifier in this process. Only customers are labelled: the brand's own voice

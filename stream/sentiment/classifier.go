@@ -12,6 +12,9 @@ import (
 type Target struct {
 	Spans  []brand.Span // names of the brand in the text, in order (brand.Hit.Spans)
 	Others []brand.Span // names of the other brands in the text, in any order
+	// Company says that the text is about a brand even if none of its names stands in it: an answer to the brand, a comment
+	// under its post. With Spans it is understood.
+	Company bool
 }
 
 // Classifier labels texts. Implementations are safe for concurrent use, each goroutine with its own scratch.

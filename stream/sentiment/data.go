@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"otklik/stream"
@@ -20,8 +21,18 @@ type Row struct {
 }
 
 // ReadFile reads a TSV file, gzipped if its name ends in ".gz". Rows without a label are left out.
-func ReadFile(path string) (rows []Row, err error) {
-	f, err := os.Open(path)
+func ReadFile(path string) ([]Row, error) {
+	rows, err := readAll(path)
+	return labelledOnly(rows), err
+}
+
+func labelledOnly(rows []Row) []Row {
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Label == stream.Unlabelled })
+}
+
+// readAll is ReadFile with the rows that have no label, which are stream.Unlabelled.
+func readAll(path string) (rows []Row, err error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("read labelled texts: %w", err)
 	}
@@ -32,15 +43,20 @@ func ReadFile(path string) (rows []Row, err error) {
 			return nil, fmt.Errorf("read labelled texts of %s: %w", path, err)
 		}
 	}
-	rows, err = ReadRows(r)
+	rows, err = readRows(r)
 	if err != nil {
 		return nil, fmt.Errorf("read labelled texts of %s: %w", path, err)
 	}
 	return rows, nil
 }
 
-// ReadRows reads the TSV form from r. Its error names the line.
+// ReadRows reads the TSV form from r, without the rows that have no label. Its error names the line.
 func ReadRows(r io.Reader) ([]Row, error) {
+	rows, err := readRows(r)
+	return labelledOnly(rows), err
+}
+
+func readRows(r io.Reader) ([]Row, error) {
 	const header = "id\tlang\ttarget\tlabel\ttext"
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, 16<<20)
@@ -56,11 +72,13 @@ func ReadRows(r io.Reader) ([]Row, error) {
 		if len(f) != 5 {
 			return nil, fmt.Errorf("line %d has %d columns, expected 5", line, len(f))
 		}
-		if f[3] == "" {
-			continue
-		}
 		label, ok := stream.ParseLabel(f[3])
-		if !ok || label == stream.Unlabelled {
+		if f[3] == "" {
+			label, ok = stream.Unlabelled, true
+		} else if label == stream.Unlabelled {
+			ok = false
+		}
+		if !ok {
 			return nil, fmt.Errorf("line %d: the label %q is not positive, neutral or negative", line, f[3])
 		}
 		rows = append(rows, Row{ID: f[0], Lang: f[1], Target: f[2], Label: label, Text: f[4]})
@@ -116,5 +134,5 @@ func (t *targeter) target(row *Row) Target {
 			at += i + len(row.Target)
 		}
 	}
-	return Target{Spans: t.own, Others: t.others}
+	return Target{Spans: t.own, Others: t.others, Company: true}
 }

@@ -3,6 +3,8 @@ package sentiment
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"otklik/stream"
@@ -25,6 +27,11 @@ type Report struct {
 	Classes [classes]ClassReport `json:"classes"`
 	// Confusion counts rows by true label (first index) and given label.
 	Confusion [classes][classes]int `json:"confusion"`
+	// Intervals hold the figures with 95 % confidence.
+	Intervals Intervals `json:"intervals_95"`
+
+	judged []judged
+	spent  time.Duration
 }
 
 // ClassReport is the figures of one label. All are 0 where nothing was given or nothing is true.
@@ -35,48 +42,149 @@ type ClassReport struct {
 	F1        float64 `json:"f1"`
 }
 
+// Interval is where a figure lies with 95 % confidence: the percentiles of bootstrap samples of the rows.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
+
+// Intervals are those of the figures of the same names in Report.
+type Intervals struct {
+	MacroF1PN   Interval `json:"macro_f1_pn"`
+	MicroF1PN   Interval `json:"micro_f1_pn"`
+	MacroF1     Interval `json:"macro_f1"`
+	MacroRecall Interval `json:"macro_recall"`
+	Accuracy    Interval `json:"accuracy"`
+	ECE         Interval `json:"ece"`
+}
+
+// judged is a labelled row: its class, the class that it was given and the probability of that one.
+type judged struct {
+	id           string
+	truth, given uint8
+	labelled     bool
+	confidence   float32
+}
+
 // Evaluate labels the rows with c, each for its target, and compares.
 func Evaluate(c Classifier, rows []Row) (*Report, error) {
 	t, err := newTargeter()
 	if err != nil {
 		return nil, fmt.Errorf("evaluate %s: %w", c.Name(), err)
 	}
-	r := &Report{Rows: len(rows)}
-	const bins = 15
-	var hits, confidence [bins]float64
-	var count [bins]int
+	r := &Report{judged: make([]judged, len(rows))}
 	var s Scratch
-	var spent time.Duration
-	labelled := 0
 	for i := range rows {
 		target := t.target(&rows[i])
 		started := time.Now()
 		label, scores := c.Classify(rows[i].Text, rows[i].Lang, target, &s)
-		spent += time.Since(started)
-		truth := classOf[rows[i].Label]
-		given := neutral
+		r.spent += time.Since(started)
+		j := judged{id: rows[i].ID, truth: uint8(classOf[rows[i].Label]), given: neutral}
 		if label != stream.Unlabelled {
-			labelled++
-			given = classOf[label]
-			p := [classes]float32{scores.Positive, scores.Neutral, scores.Negative}[given]
-			bin := min(int(p*bins), bins-1)
-			count[bin]++
-			confidence[bin] += float64(p)
-			if given == truth {
-				hits[bin]++
-			}
+			j.labelled = true
+			j.given = uint8(classOf[label])
+			j.confidence = [classes]float32{scores.Positive, scores.Neutral, scores.Negative}[j.given]
 		}
-		r.Confusion[truth][given]++
+		r.judged[i] = j
 	}
-	for b := range bins {
-		r.ECE += math.Abs(hits[b]-confidence[b]) / max(float64(labelled), 1)
-	}
-	r.Coverage = ratio(float64(labelled), float64(len(rows)))
-	if spent > 0 {
-		r.TextsPerSecond = float64(len(rows)) / spent.Seconds()
-	}
-	r.summarise()
+	r.finish()
 	return r, nil
+}
+
+// join returns the report on the rows of both.
+func (r *Report) join(o *Report) *Report {
+	out := &Report{judged: slices.Concat(r.judged, o.judged), spent: r.spent + o.spent}
+	out.finish()
+	return out
+}
+
+// finish derives the figures from the judged rows.
+func (r *Report) finish() {
+	r.Rows = len(r.judged)
+	labelled := 0
+	for i := range r.judged {
+		j := &r.judged[i]
+		r.Confusion[j.truth][j.given]++
+		if j.labelled {
+			labelled++
+		}
+	}
+	r.Coverage = ratio(float64(labelled), float64(r.Rows))
+	if r.spent > 0 {
+		r.TextsPerSecond = float64(r.Rows) / r.spent.Seconds()
+	}
+	r.ECE = calibrationError(r.judged)
+	r.summarise()
+	r.bootstrap()
+}
+
+// calibrationError is the mean distance between how sure the labels are and how often they are right, over 15 equal bins.
+func calibrationError(rows []judged) (sum float64) {
+	const bins = 15
+	var miss [bins]float64
+	labelled := 0
+	for i := range rows {
+		j := &rows[i]
+		if !j.labelled {
+			continue
+		}
+		labelled++
+		b := min(int(j.confidence*bins), bins-1)
+		miss[b] += float64(j.confidence)
+		if j.given == j.truth {
+			miss[b]--
+		}
+	}
+	for _, m := range miss {
+		sum += math.Abs(m) / float64(max(labelled, 1))
+	}
+	return sum
+}
+
+const (
+	bootstraps    = 1000
+	bootstrapSeed = 20261122
+)
+
+// bootstrap fills the intervals (Efron's percentile bootstrap, with a fixed seed). Rows of one post, which stand together, are
+// drawn together.
+func (r *Report) bootstrap() {
+	var posts [][2]int
+	for i := range r.judged {
+		if i > 0 && r.judged[i].id != "" && r.judged[i].id == r.judged[i-1].id {
+			posts[len(posts)-1][1] = i + 1
+		} else {
+			posts = append(posts, [2]int{i, i + 1})
+		}
+	}
+	if len(posts) == 0 {
+		return
+	}
+	rng := rand.New(rand.NewPCG(bootstrapSeed, uint64(len(posts)))) //nolint:gosec // a fixed seed: the intervals must come out the same
+	var figures [6][]float64
+	drawn := make([]judged, 0, len(r.judged)+8)
+	for range bootstraps {
+		drawn = drawn[:0]
+		for range posts {
+			p := posts[rng.IntN(len(posts))]
+			drawn = append(drawn, r.judged[p[0]:p[1]]...)
+		}
+		x := Report{Rows: len(drawn)}
+		for i := range drawn {
+			x.Confusion[drawn[i].truth][drawn[i].given]++
+		}
+		x.summarise()
+		for i, v := range [...]float64{x.MacroF1PN, x.MicroF1PN, x.MacroF1, x.MacroRecall, x.Accuracy, calibrationError(drawn)} {
+			figures[i] = append(figures[i], v)
+		}
+	}
+	for i, to := range [...]*Interval{
+		&r.Intervals.MacroF1PN, &r.Intervals.MicroF1PN, &r.Intervals.MacroF1, &r.Intervals.MacroRecall,
+		&r.Intervals.Accuracy, &r.Intervals.ECE,
+	} {
+		slices.Sort(figures[i])
+		*to = Interval{figures[i][bootstraps*25/1000], figures[i][bootstraps*975/1000-1]}
+	}
 }
 
 // summarise derives the figures from the confusion counts.

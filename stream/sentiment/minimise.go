@@ -8,7 +8,7 @@ import (
 // minimise finds the minimum of a smooth convex function by L-BFGS, beginning at w with a backtracking line search (Nocedal and
 // Wright, "Numerical Optimization", 2nd ed., algorithms 7.4 and 3.1). f returns the value at w and puts the gradient into
 // its second argument.
-func minimise(ctx context.Context, f func(w, grad []float64) float64, w []float64, progress func(float64)) ([]float64, error) {
+func minimise(ctx context.Context, f func(w, grad []float64) float64, w []float64, set *OptimiserSettings, progress func(float64)) ([]float64, error) {
 	n := len(w)
 	grad := make([]float64, n)
 	next, nextGrad := make([]float64, n), make([]float64, n)
@@ -20,12 +20,12 @@ func minimise(ctx context.Context, f func(w, grad []float64) float64, w []float6
 	var pairs []pair
 	value := f(w, grad)
 	first := math.Sqrt(dot(grad, grad))
-	for iteration := range iterations {
+	for iteration := range set.Iterations {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		progress(float64(iteration) / iterations)
-		if math.Sqrt(dot(grad, grad)) <= tolerance*first {
+		progress(float64(iteration) / float64(set.Iterations))
+		if math.Sqrt(dot(grad, grad)) <= set.Tolerance*first {
 			break
 		}
 		copy(direction, grad)
@@ -63,7 +63,7 @@ func minimise(ctx context.Context, f func(w, grad []float64) float64, w []float6
 			break // no progress in the precision of the numbers: this is the minimum
 		}
 		p := pair{s: make([]float64, n), y: make([]float64, n)}
-		if len(pairs) == memory {
+		if len(pairs) == set.Memory {
 			p.s, p.y = pairs[0].s, pairs[0].y
 			pairs = append(pairs[:0], pairs[1:]...)
 		}

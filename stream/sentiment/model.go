@@ -14,17 +14,10 @@ import (
 
 // Model is the built-in classifier. It is immutable and safe for concurrent use.
 type Model struct {
-	name  string
-	parts [languages]part
-}
-
-// part is the model of one language: quantised weights, one row per bucket. A row is padded to eight bytes, so that it never
-// straddles two cache lines.
-type part struct {
-	weights     [][4]int16
-	scale       [classes]float32 // weight = row[class] * scale[class]
-	bias        [classes]float32
-	temperature float32 // logits are divided by it before the softmax
+	name     string
+	lexicons [languages]lexicon
+	parts    []*part
+	byKind   [languages][2]*part // the part of a language for texts about anything, and about a brand
 }
 
 // The order of the classes in rows and scores.
@@ -50,139 +43,211 @@ func Default() (*Model, error) {
 	return m, nil
 }
 
-// Name implements Classifier: "otklik-linear-1-" and a checksum of the weights.
+// Name implements Classifier: "otklik-linear-2-" and a checksum of the weights.
 func (m *Model) Name() string { return m.name }
 
 // Classify implements Classifier. It allocates only while the scratch grows and
 // for some of the words that the scratch has not seen lately.
 func (m *Model) Classify(text, lang string, target Target, s *Scratch) (stream.Label, stream.Scores) {
+	p := m.partFor(text, lang, target, s)
+	if p == nil {
+		return stream.Unlabelled, stream.Scores{}
+	}
+	return decide(p.probabilities(p.logits(s)))
+}
+
+// partFor reads the text into the scratch and returns the part that knows its language, or nil.
+func (m *Model) partFor(text, lang string, target Target, s *Scratch) *part {
 	s.tokens.read(text, target)
 	l := s.tokens.language(text, lang)
 	if l == unknownLanguage {
-		return stream.Unlabelled, stream.Scores{}
+		return nil
 	}
-	s.extract()
-	logits := m.parts[l].logits(&s.features)
-	return decide(softmax(logits, m.parts[l].temperature))
+	if target.Company || len(target.Spans) > 0 {
+		return m.byKind[l][1]
+	}
+	return m.byKind[l][0]
 }
 
-// logits sums the weights of the features.
-func (p *part) logits(f *features) [classes]float32 {
-	out := p.bias
-	for block, list := range f {
-		if len(list) == 0 {
-			continue
+// assemble finds the parts' lexicons and the part for each kind of text. A language without a part for one kind uses the other.
+func (m *Model) assemble() error {
+	for _, p := range m.parts {
+		p.lexicon = m.lexicons[p.lang]
+		kind := 0
+		if p.company {
+			kind = 1
 		}
-		var sum [classes]int32
-		for _, b := range list {
-			w := &p.weights[b&(buckets-1)]
-			sum[0] += int32(w[0])
-			sum[1] += int32(w[1])
-			sum[2] += int32(w[2])
+		m.byKind[p.lang][kind] = p
+	}
+	for l := range m.byKind {
+		k := &m.byKind[l]
+		if k[0] == nil {
+			k[0] = k[1]
 		}
-		v := norm(block, len(list))
-		for c := range out {
-			out[c] += float32(sum[c]) * p.scale[c] * v
+		if k[1] == nil {
+			k[1] = k[0]
+		}
+		if k[0] == nil {
+			return fmt.Errorf("the sentiment model has no part for the language %q; train one with sources of it", languageCodes[l])
 		}
 	}
-	return out
+	return nil
 }
 
-func softmax(logits [classes]float32, temperature float32) (p [classes]float32) {
-	top := max(logits[0], logits[1], logits[2])
-	var sum float32
-	for c := range p {
-		p[c] = float32(math.Exp(float64((logits[c] - top) / temperature)))
-		sum += p[c]
-	}
-	for c := range p {
-		p[c] /= sum
-	}
-	return p
-}
-
-func decide(p [classes]float32) (stream.Label, stream.Scores) {
-	best := neutral
-	for c := range p {
-		if p[c] > p[best] {
-			best = c
-		}
-	}
-	return labelOf[best], stream.Scores{Positive: p[positive], Neutral: p[neutral], Negative: p[negative]}
-}
-
-// The model file: the magic, per language its two-letter code, temperature, biases, scales (float32) and weights (int16, bucket
-// by bucket), and the CRC-32C of all before; integers are little-endian.
-const magic = "OTKLIKSENT1\n"
+// The model file: the magic; per language a byte that says whether a lexicon follows, and its slots; the number of parts; each
+// part; and the CRC-32C of all before. Integers and floats are little-endian.
+const magic = "OTKLIKSENT2\n"
 
 var errModelFile = errors.New("not a sentiment model of this version; make one with otklik sentiment train")
-
-const partSize = 2 + 4 + 2*4*classes + 2*classes*buckets
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Encode returns the model file of m.
 func (m *Model) Encode() []byte {
-	b := make([]byte, 0, len(magic)+int(languages)*partSize+4)
-	b = append(b, magic...)
-	float := func(f float32) { b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f)) }
-	for l := range m.parts {
-		p := &m.parts[l]
-		b = append(b, languageCodes[l]...)
-		float(p.temperature)
-		for c := range classes {
-			float(p.bias[c])
+	b := []byte(magic)
+	for _, l := range m.lexicons {
+		if len(l) == 0 {
+			b = append(b, 0)
+			continue
 		}
-		for c := range classes {
-			float(p.scale[c])
+		b = append(b, 1)
+		for i := range l {
+			b = binary.LittleEndian.AppendUint16(b, l[i].tag)
+			b = append(b, byte(l[i].score[0]), byte(l[i].score[1]))
 		}
-		for i := range p.weights {
-			for c := range classes {
-				b = binary.LittleEndian.AppendUint16(b, uint16(p.weights[i][c]))
-			}
-		}
+	}
+	b = append(b, byte(len(m.parts)))
+	for _, p := range m.parts {
+		b = p.encode(b)
 	}
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
+func (p *part) encode(b []byte) []byte {
+	b = append(b, byte(len(p.name)))
+	b = append(b, p.name...)
+	company := byte(0)
+	if p.company {
+		company = 1
+	}
+	b = append(b, byte(p.lang), company)
+	p.floats(func(f *float32) { b = binary.LittleEndian.AppendUint32(b, math.Float32bits(*f)) })
+	for i := range p.terms {
+		for _, w := range p.terms[i] {
+			b = binary.LittleEndian.AppendUint16(b, uint16(w))
+		}
+	}
+	for _, table := range [][][4]int8{p.pairs, p.letter} {
+		for i := range table {
+			for _, w := range table[i] {
+				b = append(b, byte(w))
+			}
+		}
+	}
+	return b
+}
+
+// floats visits the numbers of a part that are not in its tables, in the order of the file.
+func (p *part) floats(visit func(*float32)) {
+	visit(&p.temperature)
+	for c := range classes {
+		visit(&p.offset[c])
+		visit(&p.slope[c])
+		visit(&p.bias[c])
+		for t := range tables {
+			visit(&p.scale[t][c])
+		}
+		for i := range p.faces {
+			visit(&p.faces[i][c])
+		}
+	}
+}
+
 // Decode reads a model file. Its error says what is wrong with the file.
 func Decode(b []byte) (*Model, error) {
-	if len(b) != len(magic)+int(languages)*partSize+4 || string(b[:len(magic)]) != magic {
+	if len(b) < len(magic)+4 || string(b[:len(magic)]) != magic {
 		return nil, errModelFile
 	}
 	sum := crc32.Checksum(b[:len(b)-4], castagnoli)
 	if sum != binary.LittleEndian.Uint32(b[len(b)-4:]) {
-		return nil, errors.New("the checksum of the sentiment model does not match: the file is damaged")
+		return nil, errors.New("the checksum of the sentiment model does not match: the file is damaged; make it anew with otklik sentiment train")
 	}
-	m := &Model{name: fmt.Sprintf("otklik-linear-1-%08x", sum)}
-	at := len(magic)
-	float := func() float32 {
-		at += 4
-		return math.Float32frombits(binary.LittleEndian.Uint32(b[at-4:]))
+	m := &Model{name: fmt.Sprintf("otklik-linear-2-%08x", sum)}
+	r := modelReader{rest: b[len(magic) : len(b)-4]}
+	for l := range m.lexicons {
+		if r.byte() != 0 {
+			m.lexicons[l] = r.lexicon()
+		}
 	}
-	for l := range m.parts {
-		p := &m.parts[l]
-		if string(b[at:at+2]) != languageCodes[l] {
-			return nil, fmt.Errorf("the sentiment model has the language %q where %q belongs", b[at:at+2], languageCodes[l])
+	for range int(r.byte()) {
+		m.parts = append(m.parts, r.part())
+	}
+	if r.short || len(r.rest) > 0 {
+		return nil, errModelFile
+	}
+	for _, p := range m.parts {
+		if p.lang >= languages || !(p.temperature > 0) {
+			return nil, errModelFile
 		}
-		at += 2
-		p.temperature = float()
-		for c := range classes {
-			p.bias[c] = float()
-		}
-		for c := range classes {
-			p.scale[c] = float()
-		}
-		if !(p.temperature > 0) {
-			return nil, fmt.Errorf("the temperature %v of the sentiment model is not positive", p.temperature)
-		}
-		p.weights = make([][4]int16, buckets)
-		for i := range p.weights {
-			for c := range classes {
-				p.weights[i][c] = int16(binary.LittleEndian.Uint16(b[at:]))
-				at += 2
-			}
-		}
+	}
+	if err := m.assemble(); err != nil {
+		return nil, err
 	}
 	return m, nil
+}
+
+// modelReader takes a model file apart; it is short when the file ends too early.
+type modelReader struct {
+	rest  []byte
+	short bool
+}
+
+func (r *modelReader) take(n int) []byte {
+	if n > len(r.rest) {
+		r.short = true
+		return make([]byte, n)
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *modelReader) byte() byte { return r.take(1)[0] }
+
+func (r *modelReader) lexicon() lexicon {
+	b := r.take(4 << lexBits)
+	l := make(lexicon, 1<<lexBits)
+	for i := range l {
+		s := b[4*i : 4*i+4]
+		l[i] = lexSlot{tag: binary.LittleEndian.Uint16(s), score: [lexicons]int8{int8(s[2]), int8(s[3])}}
+	}
+	return l
+}
+
+func (r *modelReader) part() *part {
+	p := &part{name: string(r.take(int(r.byte())))}
+	p.lang = language(r.byte())
+	p.company = r.byte() != 0
+	p.floats(func(f *float32) { *f = math.Float32frombits(binary.LittleEndian.Uint32(r.take(4))) })
+	p.terms = make([][4]int16, 1<<tableBits[termTable])
+	b := r.take(8 * len(p.terms))
+	for i := range p.terms {
+		w := b[8*i : 8*i+8]
+		for c := range p.terms[i] {
+			p.terms[i][c] = int16(binary.LittleEndian.Uint16(w[2*c:]))
+		}
+	}
+	p.pairs = r.rows(pairTable)
+	p.letter = r.rows(gramTable)
+	return p
+}
+
+func (r *modelReader) rows(table int) [][4]int8 {
+	rows := make([][4]int8, 1<<tableBits[table])
+	b := r.take(4 * len(rows))
+	for i := range rows {
+		w := b[4*i : 4*i+4]
+		rows[i] = [4]int8{int8(w[0]), int8(w[1]), int8(w[2]), int8(w[3])}
+	}
+	return rows
 }

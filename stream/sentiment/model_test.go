@@ -95,7 +95,13 @@ func TestLanguage(t *testing.T) {
 		{"Днес няма връзка", "bg", unknownLanguage},
 		{"hoy no hay señal en todo el barrio, gracias", "", unknownLanguage},
 		{"heute ist der Empfang weg und ich bin nicht glücklich", "", unknownLanguage},
-		{"pochemu ne rabotaet internet", "", unknownLanguage},
+		{"pochemu ne rabotaet internet", "", langRussian},
+		{"uzhasno tormozit segodnya", "", langRussian},
+		{"plokhaya set vezde", "ru", langRussian},
+		{"дуже погано працюють", "", unknownLanguage},
+		{"лош оператор, връзката прекъсва", "", unknownLanguage},
+		{"подъезд, объявление и съезд", "", langRussian},
+		{"operatorul meu vorbeste despre probleme tehnice", "", unknownLanguage},
 		{"buongiorno ragazzi", "it", unknownLanguage},
 		{"今日は電波が悪い", "", unknownLanguage},
 		{"لا توجد إشارة اليوم", "", unknownLanguage},
@@ -127,6 +133,7 @@ func TestTokens(t *testing.T) {
 		{"ну(( да)) :( xD", "ну - да + - +"},
 		{"#хорошо #1 a.b", "хорошо NUM a b"},
 		{"круто🔥…", "круто 🔥 ..."},
+		{"спасибо) (ладно)", "спасибо + ладно"},
 		{"би\u00adлайн", "билайн"},
 		{"\xff\xfe ok \xd0", "ok"},
 	} {
@@ -146,6 +153,24 @@ func TestTokens(t *testing.T) {
 		if strings.Join(got, " ") != tt.want {
 			t.Errorf("tokens of %q: %q, want %q", tt.text, got, tt.want)
 		}
+	}
+}
+
+func TestTransliterate(t *testing.T) {
+	var tok tokens
+	tok.read("Pochemu shchas ne rabotaet chto-to, мтс?", Target{})
+	tok.transliterate()
+	var got []string
+	for _, k := range tok.list {
+		got = append(got, string(tok.buf[k.from:k.to]))
+	}
+	if want := "почему щас не работает что то мтс ?"; strings.Join(got, " ") != want {
+		t.Errorf("transliterated: %q, want %q", got, want)
+	}
+	var plain tokens
+	plain.read("почему", Target{})
+	if plain.list[0].hash != tok.list[0].hash {
+		t.Error("a transliterated word is another than the word")
 	}
 }
 
@@ -172,7 +197,7 @@ func TestModelFile(t *testing.T) {
 	if !bytes.Equal(file, shipped) {
 		t.Error("the shipped model does not encode to itself")
 	}
-	if len(file) > 3<<20 {
+	if len(file) > 12_000_000 {
 		t.Errorf("the model file has %d bytes", len(file))
 	}
 	for name, damaged := range map[string][]byte{
@@ -260,6 +285,41 @@ func BenchmarkClassify(b *testing.B) {
 		i++
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "texts/s")
+}
+
+// TestCompany: a text about a brand is judged by the part for such texts, whether or not a name stands in it.
+func TestCompany(t *testing.T) {
+	m := defaultModel(t)
+	var s Scratch
+	text := "опять не отвечают"
+	if a, b := m.partFor(text, "ru", Target{}, &s), m.partFor(text, "ru", Target{Company: true}, &s); a == b || a.company || !b.company {
+		t.Errorf("parts %q and %q", a.name, b.name)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	m := defaultModel(t)
+	text := "Ненавижу МТС, опять нет связи"
+	target := Target{Spans: spanOf(text, "МТС")}
+	e := m.Explain(text, "ru", target)
+	var s Scratch
+	label, scores := m.Classify(text, "ru", target, &s)
+	if e.Label != label || e.Scores != scores || label != stream.Negative {
+		t.Errorf("explained as %s %v, classified as %s %v", e.Label, e.Scores, label, scores)
+	}
+	found := false
+	for i, r := range e.Reasons {
+		found = found || i < 5 && r.Text == "ненавижу" && r.Weight > 0
+		if i > 0 && math.Abs(r.Weight) > math.Abs(e.Reasons[i-1].Weight) {
+			t.Error("the reasons are not sorted")
+		}
+	}
+	if !found {
+		t.Errorf("the word is not among the first reasons: %v", e.Reasons)
+	}
+	if e := m.Explain("heute ist der Empfang weg und ich bin nicht froh", "", Target{}); e.Label != stream.Unlabelled || e.Reasons != nil {
+		t.Errorf("a German text is explained: %v", e)
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {

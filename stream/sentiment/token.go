@@ -27,12 +27,13 @@ const (
 // token is one token of a text; its folded bytes are tokens.buf[from:to].
 type token struct {
 	kind     tokenKind
-	mood     int8 // of smileToken: +1, −1
+	mood     int8 // of smileToken and emojiToken: +1, −1; 0 where an emoji says neither
 	caps     bool // a word of two or more capital letters
 	long     bool // a word with a letter three times in a row (shortened to two)
 	cyrillic bool
 	hashtag  bool
 	from, to int32
+	hash     uint64 // of its bytes, or of its kind where it has none
 }
 
 // tokens is a tokenised text; it is reused from text to text.
@@ -40,6 +41,7 @@ type tokens struct {
 	list []token
 	buf  []byte // lower case, ё as е
 	skip []mask
+	open int // brackets that were opened and not closed
 }
 
 // mask is a span of the text that stands for a brand.
@@ -68,7 +70,7 @@ const maxText = 8 << 10
 
 // read tokenises the text.
 func (t *tokens) read(text string, target Target) {
-	t.list, t.buf = t.list[:0], t.buf[:0]
+	t.list, t.buf, t.open = t.list[:0], t.buf[:0], 0
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
@@ -79,7 +81,7 @@ func (t *tokens) read(text string, target Target) {
 			next++
 		}
 		if next < len(t.skip) && t.skip[next].start <= i {
-			t.list = append(t.list, token{kind: t.skip[next].kind, from: int32(len(t.buf)), to: int32(len(t.buf))})
+			t.add(token{kind: t.skip[next].kind, from: int32(len(t.buf))})
 			i = min(t.skip[next].end, len(text))
 			continue
 		}
@@ -114,9 +116,17 @@ func (t *tokens) token(text string) int {
 	case c == '!' || c == '?' || c == '.':
 		return t.marks(text)
 	}
-	if mood, n := emoticon(text); n > 0 {
+	mood, n := emoticon(text, t.open > 0)
+	switch {
+	case n > 0:
 		t.add(token{kind: smileToken, mood: mood})
 		return n
+	case c == '(':
+		t.open++
+		return 1
+	case c == ')':
+		t.open = max(t.open-1, 0)
+		return 1
 	}
 	if c >= '0' && c <= '9' {
 		n := 1
@@ -150,16 +160,20 @@ func (t *tokens) token(text string) int {
 	case unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) && r > 0xffff || r >= 0x2600 && r <= 0x27bf:
 		from := len(t.buf)
 		t.buf = utf8.AppendRune(t.buf, r)
-		t.add(token{kind: emojiToken, from: int32(from)})
+		t.add(token{kind: emojiToken, mood: emojiMood[r], from: int32(from)})
 	}
 	return n
 }
 
-// add appends a token that ends at the end of buf; an unset from means that it has no bytes of its own.
+// add appends a token whose bytes reach from k.from to the end of buf. A token of a kind that has no bytes of its own has none.
 func (t *tokens) add(k token) {
 	k.to = int32(len(t.buf))
-	if k.from == 0 && k.kind != wordToken && k.kind != markToken && k.kind != emojiToken {
+	switch k.kind {
+	case wordToken, markToken, emojiToken:
+		k.hash = hashBytes(seedWord+uint64(k.kind), t.buf[k.from:]) | 1
+	default:
 		k.from = k.to
+		k.hash = mix(seedKind, uint64(k.kind)<<8|uint64(uint8(k.mood))) | 1
 	}
 	t.list = append(t.list, k)
 }
@@ -232,9 +246,8 @@ func (t *tokens) word(text string, hashtag bool) int {
 	}
 done:
 	k.caps = capitals >= 2 && capitals == letters
-	k.to = int32(len(t.buf))
-	if k.to > k.from {
-		t.list = append(t.list, k)
+	if int(k.from) < len(t.buf) {
+		t.add(k)
 	}
 	return max(i, 1)
 }
@@ -247,8 +260,9 @@ func isLink(s string) bool {
 	return len(s) > 8 && (strings.EqualFold(s[:7], "http://") || strings.EqualFold(s[:8], "https://"))
 }
 
-// emoticon reads an emoticon off the start of text: eyes, an optional nose, a mouth; or the Russian bare brackets.
-func emoticon(text string) (mood int8, n int) {
+// emoticon reads an emoticon off the start of text: eyes, an optional nose, a mouth; or the Russian bare brackets, of which a single
+// closing one is a smile unless it closes a bracket that is open.
+func emoticon(text string, open bool) (mood int8, n int) {
 	switch text[0] {
 	case ':', ';', '=', 'x', 'X':
 		i := 1
@@ -287,7 +301,7 @@ func emoticon(text string) (mood int8, n int) {
 		for i < len(text) && text[i] == text[0] {
 			i++
 		}
-		if i < 2 {
+		if i < 2 && (text[0] == '(' || open) {
 			return 0, 0
 		}
 		if text[0] == ')' {
@@ -301,3 +315,15 @@ func emoticon(text string) (mood int8, n int) {
 	}
 	return 0, 0
 }
+
+// emojiMood are the emoji whose mood is beyond doubt; tears of any kind are not.
+var emojiMood = func() map[rune]int8 {
+	m := map[rune]int8{}
+	for _, r := range "😀😃😄😁😆😊🙂😇🥰😍🤩😘😗😚😙😋🤗😎🥳👍👏🙌👌💪❤🧡💛💚💙💜💖💗💓💞💕😻🎉🔥💯✨🌟⭐😌☺♥🤝💋" {
+		m[r] = 1
+	}
+	for _, r := range "😠😡🤬👎😤😒🙁☹😞😟😖😣😩😫😰😨😱😥😢😿😾💔🤮🤢💩🖕😑😕😔🤦🙄😓🤯😵" {
+		m[r] = -1
+	}
+	return m
+}()

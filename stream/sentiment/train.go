@@ -1,354 +1,233 @@
 package sentiment
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"otklik/stream"
 )
 
-// source is a training file with the weight of its rows.
-type source struct {
-	file   string
-	lang   language
-	weight float32
-	// group names rows that are balanced together: their classes weigh alike within the group.
-	group string
+var classOf = map[stream.Label]int{stream.Positive: positive, stream.Neutral: neutral, stream.Negative: negative}
+
+// Training is the result of Train: the model, and what was measured on the way.
+type Training struct {
+	Model *Model
+	// Held are the figures of models that had not seen the posts' period or part of the file. The shipped model
+	// has seen them all, and more than each of those models.
+	Held []Validation
+	// Files are the sizes of the training files.
+	Files []FileSize
+
+	settings *Settings
 }
 
-// sources are the files of the shipped model. Each weight was chosen by training on one period of the telecom file and
-// validating on the other (see Validate).
-var sources = []source{
-	{"ru_sentirueval2016_telecom_train.tsv", langRussian, 1, "company"},
-	{"ru_sentirueval2016_banks_train.tsv", langRussian, 0.3, "company"},
-	{"ru_rusentitweet_train.tsv", langRussian, 0.5, "general"},
-	{"en_semeval2013_2016_train.tsv.gz", langEnglish, 1, "general"},
-	{"en_airline_train.tsv", langEnglish, 1, "company"},
-	{"en_crowdflower_brands.tsv", langEnglish, 0.3, "company"},
+// FileSize counts the rows of a training file by label.
+type FileSize struct {
+	File, Licence               string
+	Rows                        int
+	Positive, Neutral, Negative int
 }
 
-// Settings of the optimiser.
-const (
-	penalty    = 1.0 // L2, on the sum of the row losses
-	iterations = 40
-	tolerance  = 2e-3 // of the gradient's norm, relative to the first
-	memory     = 8    // of L-BFGS
-	shards     = 4    // fixed: sums of floats depend on their order, and the model must not depend on the machine's cores
-	minRows    = 2    // a bucket that fewer rows use gets no weight
-)
-
-// sample is a row as the optimiser sees it.
-type sample struct {
-	index  []int32
-	value  []float32
-	label  int
-	weight float64
-}
-
-// Train reads the training files of dir and returns the model. The result depends on the files alone (on one processor
-// architecture, byte for byte). progress is called now and then with what is being done and how much of it (0 … 1).
-func Train(ctx context.Context, dir string, progress func(step string, done float64)) (*Model, error) {
-	rows, err := readSources(dir)
+// Train reads the training files of dir and returns the model. The result depends on the files and the settings alone (on one
+// processor architecture, byte for byte). progress is called now and then with what is being done and how much of it (0 … 1).
+func Train(ctx context.Context, dir string, set *Settings, progress func(step string, done float64)) (*Training, error) {
+	c, err := readCorpus(ctx, dir, set, progress)
 	if err != nil {
 		return nil, fmt.Errorf("train the sentiment model: %w", err)
 	}
-	m, err := train(ctx, rows, progress)
+	t, err := c.train(ctx, progress)
 	if err != nil {
 		return nil, fmt.Errorf("train the sentiment model: %w", err)
 	}
-	return m, nil
+	return t, nil
 }
 
-// trainingRow is a row with its source.
-type trainingRow struct {
-	Row
-	source *source
-}
-
-func readSources(dir string) ([]trainingRow, error) {
-	var all []trainingRow
-	for i := range sources {
-		rows, err := ReadFile(filepath.Join(dir, sources[i].file))
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			all = append(all, trainingRow{r, &sources[i]})
-		}
-	}
-	return all, nil
-}
-
-// train makes a model of the rows: per language the weights from all rows, and the temperature from rows that were held out of a
-// first training (every fifth of each source, in the order of the file, which is that of time).
-func train(ctx context.Context, rows []trainingRow, progress func(string, float64)) (*Model, error) {
-	t, err := newTargeter()
+// Validate is ValidateWith the settings of the shipped model.
+func Validate(ctx context.Context, dir string, progress func(step string, done float64)) ([]Validation, error) {
+	set, err := DefaultSettings()
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{}
-	for l := range languages {
-		var fit, held, all []trainingRow
-		for i, r := range rows {
-			if r.source.lang != l {
-				continue
-			}
-			all = append(all, r)
-			if i/200%5 == 4 { // blocks, because neighbours in the file repeat each other
-				held = append(held, r)
-			} else {
-				fit = append(fit, r)
-			}
-		}
-		if len(all) == 0 {
-			m.parts[l] = part{weights: make([][4]int16, buckets), temperature: 1}
-			continue
-		}
-		if len(held) == 0 {
-			return nil, errors.New("too few rows to hold some out for calibration")
-		}
-		first, err := fitPart(ctx, samplesOf(fit, t), nil, func(done float64) { progress(languageCodes[l]+": calibration", done) })
-		if err != nil {
-			return nil, err
-		}
-		m.parts[l], err = fitPart(ctx, samplesOf(all, t), &first, func(done float64) { progress(languageCodes[l]+": weights", done) })
-		if err != nil {
-			return nil, err
-		}
-		m.parts[l].temperature = temperature(&first, held, t)
-	}
-	return Decode(m.Encode()) // what is measured is what is shipped
+	return ValidateWith(ctx, dir, set, progress)
 }
 
-var classOf = map[stream.Label]int{stream.Positive: positive, stream.Neutral: neutral, stream.Negative: negative}
+// ValidateWith measures the training on posts of other times than it has seen, or of other parts of the files, without making a
+// model of all of them. For progress see Train.
+func ValidateWith(ctx context.Context, dir string, set *Settings, progress func(step string, done float64)) ([]Validation, error) {
+	c, err := readCorpus(ctx, dir, set, progress)
+	if err != nil {
+		return nil, fmt.Errorf("validate the sentiment model: %w", err)
+	}
+	held, _, err := c.crossValidate(ctx, progress)
+	if err != nil {
+		return nil, fmt.Errorf("validate the sentiment model: %w", err)
+	}
+	return held, nil
+}
 
-// samplesOf extracts the features of rows; the classes of a group are balanced by inverse frequency, so that the rare ones are
-// not drowned.
-func samplesOf(rows []trainingRow, t *targeter) []sample {
-	type key struct {
-		group string
+// train makes the model of all posts; its probabilities are calibrated on what the models of crossValidate say of posts that they
+// have not seen.
+func (c *corpus) train(ctx context.Context, progress func(string, float64)) (*Training, error) {
+	held, calibrations, err := c.crossValidate(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.fit(ctx, -1, progress)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range m.parts {
+		p.calibration = calibrations[i]
+	}
+	t := &Training{Held: held, Files: c.sizes(), settings: c.set}
+	t.Model, err = Decode(m.Encode()) // what is measured is what is shipped
+	return t, err
+}
+
+// fit makes a model, uncalibrated, of the posts that are not held out in the turn; −1 holds none out.
+func (c *corpus) fit(ctx context.Context, turn int, progress func(string, float64)) (*Model, error) {
+	m := &Model{lexicons: c.lexicons}
+	for i := range c.set.Parts {
+		set := &c.set.Parts[i]
+		step := set.Name
+		if turn >= 0 {
+			step = fmt.Sprintf("%s, turn %d of 2", set.Name, turn+1)
+		}
+		p, err := c.fitPart(ctx, set, turn, func(done float64) { progress(step, done) })
+		if err != nil {
+			return nil, err
+		}
+		m.parts = append(m.parts, p)
+	}
+	return m, m.assemble()
+}
+
+// fitPart makes one part of a model.
+func (c *corpus) fitPart(ctx context.Context, set *PartSettings, turn int, progress func(float64)) (*part, error) {
+	var posts []*post
+	var weights []float64
+	for _, p := range c.posts { // labelled ones first
+		if w := set.Sources[p.file.File]; w > 0 && p.label >= 0 && (turn < 0 || p.fold != turn) {
+			posts, weights = append(posts, p), append(weights, w)
+		}
+	}
+	labelled := len(posts)
+	if labelled == 0 {
+		return nil, fmt.Errorf("no labelled posts for the part %q; the files of its sources must be in the folder", set.Name)
+	}
+	for _, p := range c.posts {
+		if w := set.Pseudo[p.file.File]; w > 0 {
+			posts, weights = append(posts, p), append(weights, w)
+		}
+	}
+	f := newFrequencies(posts, c.set.Optimiser.MinPosts)
+	cols := newColumns(f)
+	samples := samplesOf(posts, f, cols)
+	for i, p := range posts {
+		samples[i].label, samples[i].weight = p.label, weights[i]
+	}
+	problem := &problem{rows: cols.n, penalty: c.set.Optimiser.Penalty}
+	if v := c.vectors[languageOf(set.Lang)]; v != nil && len(v.list) > 0 {
+		problem.vectors, problem.vector = v, vectorRows(v, posts, cols)
+	}
+	share := 1.0
+	if len(posts) > labelled {
+		share = 0.5
+	}
+	problem.samples = samples[:labelled]
+	balance(problem.samples, posts, weights, set.Balance)
+	w, err := problem.solve(ctx, nil, &c.set.Optimiser, func(done float64) { progress(done * share) })
+	if err != nil {
+		return nil, err
+	}
+	if len(posts) > labelled {
+		whole := problem.fold(w)
+		for i := labelled; i < len(samples); i++ {
+			samples[i].label = largest(narrow(samples[i].logits(whole)))
+		}
+		problem.samples = samples
+		balance(samples, posts, weights, set.Balance)
+		if w, err = problem.solve(ctx, w, &c.set.Optimiser, func(done float64) { progress(share + done*share) }); err != nil {
+			return nil, err
+		}
+	}
+	p := quantise(problem.fold(w), f, cols)
+	p.name, p.lang, p.company = set.Name, languageOf(set.Lang), set.Company
+	return p, nil
+}
+
+func narrow(z [classes]float64) (f [classes]float32) {
+	for c := range z {
+		f[c] = float32(z[c])
+	}
+	return f
+}
+
+// balance weighs the samples: each by its weight and the inverse frequency of its class in its file, because files differ in what is
+// rare, to a power: 1 makes the classes of a file weigh alike.
+func balance(samples []sample, posts []*post, weights []float64, power float64) {
+	type group struct {
+		file  *FileSettings
 		label int
 	}
-	count, total := map[key]float64{}, map[string]float64{}
-	for i := range rows {
-		w := float64(rows[i].source.weight)
-		count[key{rows[i].source.group, classOf[rows[i].Label]}] += w
-		total[rows[i].source.group] += w
+	count := map[group]float64{}
+	total := map[*FileSettings]float64{}
+	for i := range samples {
+		count[group{posts[i].file, samples[i].label}] += weights[i]
+		total[posts[i].file] += weights[i]
 	}
-	samples := make([]sample, len(rows))
-	var s Scratch
-	for i := range rows {
-		r := &rows[i]
-		s.tokens.read(r.Text, t.target(&r.Row))
-		s.extract()
-		k := key{r.source.group, classOf[r.Label]}
-		samples[i] = sampleOf(&s.features)
-		samples[i].label = k.label
-		samples[i].weight = float64(r.source.weight) * total[k.group] / (classes * count[k])
+	whole := map[*FileSettings]float64{} // after the balancing, which must not change what a file weighs
+	for i := range samples {
+		f := posts[i].file
+		samples[i].weight = weights[i] * math.Pow(total[f]/(classes*count[group{f, samples[i].label}]), power)
+		whole[f] += samples[i].weight
 	}
-	return samples
+	for i := range samples {
+		f := posts[i].file
+		samples[i].weight *= total[f] / whole[f]
+	}
 }
 
-// sampleOf gathers the features of one text: sorted buckets with their values, which must equal what part.logits sums.
-func sampleOf(f *features) sample {
-	type cell struct {
-		bucket int32
-		value  float32
+// vectorRows returns the word vector of each parameter row. A bucket of several terms has that of the term that comes first.
+func vectorRows(v *vectors, posts []*post, c *columns) []int32 {
+	out := make([]int32, c.n)
+	for i := range out {
+		out[i] = -1
 	}
-	var cells []cell
-	for block, list := range f {
-		v := norm(block, max(len(list), 1))
-		for _, b := range list {
-			cells = append(cells, cell{int32(b), v})
+	for _, p := range posts {
+		for i, term := range p.terms {
+			at, ok := v.row[term]
+			row := c.of[termTable][p.buckets[termTable][i]]
+			if ok && row >= 0 && out[row] < 0 {
+				out[row] = int32(at)
+			}
 		}
-	}
-	slices.SortStableFunc(cells, func(a, b cell) int { return cmp.Compare(a.bucket, b.bucket) })
-	var out sample
-	for _, c := range cells {
-		if n := len(out.index); n > 0 && out.index[n-1] == c.bucket {
-			out.value[n-1] += c.value
-			continue
-		}
-		out.index = append(out.index, c.bucket)
-		out.value = append(out.value, c.value)
 	}
 	return out
 }
 
-// problem is the training of one part: a weighted multinomial logistic regression.
-type problem struct {
-	samples []sample
-	scale   []float32 // by bucket: inverse document frequency, 0 for rare buckets
-	grads   [shards][]float64
-}
-
-// size of the parameter vector: a row of classes per bucket, and the biases.
-const parameters = classes * (buckets + 1)
-
-// fitPart trains one part, from another one if given, which saves time. progress gets the share of the iterations done.
-func fitPart(ctx context.Context, samples []sample, from *part, progress func(float64)) (part, error) {
-	p := &problem{samples: samples, scale: make([]float32, buckets)}
-	rows := make([]int, buckets)
-	for i := range samples {
-		for _, b := range samples[i].index {
-			rows[b]++
-		}
-	}
-	for b, n := range rows {
-		if n >= minRows {
-			p.scale[b] = float32(math.Log(float64(len(samples)+1)/float64(n+1))+1) / 4
-		}
-	}
-	for i := range samples {
-		for j, b := range samples[i].index {
-			samples[i].value[j] *= p.scale[b]
-		}
-	}
-	for i := range p.grads {
-		p.grads[i] = make([]float64, parameters)
-	}
-	start := make([]float64, parameters)
-	if from != nil {
-		for b := range buckets {
-			for c := range classes {
-				if p.scale[b] > 0 {
-					start[b*classes+c] = float64(from.weights[b][c]) * float64(from.scale[c]) / float64(p.scale[b])
-				}
+// sizes counts the rows of the files.
+func (c *corpus) sizes() []FileSize {
+	out := make([]FileSize, 0, len(c.set.Files))
+	for i := range c.set.Files {
+		f := &c.set.Files[i]
+		size := FileSize{File: f.File, Licence: f.Licence}
+		for _, p := range c.posts {
+			if p.file != f {
+				continue
+			}
+			size.Rows++
+			switch p.label {
+			case positive:
+				size.Positive++
+			case neutral:
+				size.Neutral++
+			case negative:
+				size.Negative++
 			}
 		}
-		for c := range classes {
-			start[classes*buckets+c] = float64(from.bias[c])
-		}
+		out = append(out, size)
 	}
-	w, err := minimise(ctx, p.loss, start, progress)
-	if err != nil {
-		return part{}, err
-	}
-	return quantise(w, p.scale), nil
-}
-
-// loss returns the penalised loss of the parameters w and puts its gradient into grad.
-func (p *problem) loss(w, grad []float64) float64 {
-	var losses [shards]float64
-	var group errgroup.Group
-	for k := range shards {
-		group.Go(func() error {
-			g := p.grads[k]
-			clear(g)
-			from, to := len(p.samples)*k/shards, len(p.samples)*(k+1)/shards
-			for i := from; i < to; i++ {
-				losses[k] += p.samples[i].loss(w, g)
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // the shards return no error
-	var sum float64
-	for k := range shards {
-		sum += losses[k]
-	}
-	for i := range grad {
-		var g float64
-		for k := range shards {
-			g += p.grads[k][i]
-		}
-		if i < classes*buckets { // the biases go free
-			g += penalty * w[i]
-			sum += penalty / 2 * w[i] * w[i]
-		}
-		grad[i] = g
-	}
-	return sum
-}
-
-// loss adds the gradient of one sample to g and returns its loss.
-func (s *sample) loss(w, g []float64) float64 {
-	const bias = classes * buckets
-	z := [classes]float64{w[bias], w[bias+1], w[bias+2]}
-	for j, b := range s.index {
-		v, at := float64(s.value[j]), int(b)*classes
-		row := w[at : at+classes : at+classes]
-		z[0] += v * row[0]
-		z[1] += v * row[1]
-		z[2] += v * row[2]
-	}
-	top := max(z[0], z[1], z[2])
-	var d [classes]float64
-	var sum float64
-	for c := range d {
-		d[c] = math.Exp(z[c] - top)
-		sum += d[c]
-	}
-	loss := s.weight * (math.Log(sum) + top - z[s.label])
-	for c := range d {
-		d[c] *= s.weight / sum
-	}
-	d[s.label] -= s.weight
-	for j, b := range s.index {
-		v, at := float64(s.value[j]), int(b)*classes
-		row := g[at : at+classes : at+classes]
-		row[0] += v * d[0]
-		row[1] += v * d[1]
-		row[2] += v * d[2]
-	}
-	for c := range d {
-		g[bias+c] += d[c]
-	}
-	return loss
-}
-
-// quantise turns the parameters into rows of int16, the document frequencies folded in.
-func quantise(w []float64, scale []float32) part {
-	p := part{weights: make([][4]int16, buckets), temperature: 1}
-	for c := range classes {
-		var top float64
-		for b := range buckets {
-			top = max(top, math.Abs(w[b*classes+c]*float64(scale[b])))
-		}
-		unit := max(top, 1e-9) / math.MaxInt16
-		for b := range buckets {
-			p.weights[b][c] = int16(math.Round(w[b*classes+c] * float64(scale[b]) / unit))
-		}
-		p.scale[c] = float32(unit)
-		p.bias[c] = float32(w[classes*buckets+c])
-	}
-	return p
-}
-
-// temperature returns the divisor of the logits under which the held-out rows are likeliest (Guo et al., "On Calibration of
-// Modern Neural Networks", 2017), found by golden section.
-func temperature(p *part, rows []trainingRow, t *targeter) float32 {
-	var s Scratch
-	logits := make([][classes]float32, len(rows))
-	for i := range rows {
-		s.tokens.read(rows[i].Text, t.target(&rows[i].Row))
-		s.extract()
-		logits[i] = p.logits(&s.features)
-	}
-	loss := func(logT float64) float64 {
-		var sum float64
-		for i := range rows {
-			q := softmax(logits[i], float32(math.Exp(logT)))
-			sum -= float64(rows[i].source.weight) * math.Log(max(float64(q[classOf[rows[i].Label]]), 1e-9))
-		}
-		return sum
-	}
-	const golden = 0.6180339887498949
-	lo, hi := math.Log(0.2), math.Log(5)
-	for hi-lo > 1e-3 {
-		a, b := hi-golden*(hi-lo), lo+golden*(hi-lo)
-		if loss(a) < loss(b) {
-			hi = b
-		} else {
-			lo = a
-		}
-	}
-	return float32(math.Exp((lo + hi) / 2))
+	return out
 }

@@ -1,0 +1,335 @@
+package sentiment
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// shards is fixed: sums of floats depend on their order, and the model must not depend on the machine's cores.
+const shards = 4
+
+// frequencies are the inverse document frequencies of the buckets, in units of 1/idfUnit; 0 for those that fewer than minPosts posts use.
+type frequencies [tables][]int8
+
+func newFrequencies(posts []*post, minPosts int) *frequencies {
+	var f frequencies
+	for t := range tables {
+		count := make([]int, 1<<tableBits[t])
+		lastPost := make([]int, len(count))
+		for i, p := range posts {
+			for _, b := range p.buckets[t] {
+				if lastPost[b] != i+1 {
+					lastPost[b] = i + 1
+					count[b]++
+				}
+			}
+		}
+		f[t] = make([]int8, len(count))
+		for b, n := range count {
+			if n >= minPosts {
+				f[t][b] = int8(min(math.Round(idfUnit*(1+math.Log(float64(len(posts)+1)/float64(n+1)))), math.MaxInt8))
+			}
+		}
+	}
+	return &f
+}
+
+// columns maps the features that are in use to the parameters of the training: first the buckets of the tables, then the surface.
+type columns struct {
+	of [tables][]int32 // −1: not in use
+	n  int             // rows of buckets and surface
+}
+
+func newColumns(f *frequencies) *columns {
+	c := &columns{}
+	for t := range tables {
+		c.of[t] = make([]int32, len(f[t]))
+		for b, idf := range f[t] {
+			if idf == 0 {
+				c.of[t][b] = -1
+				continue
+			}
+			c.of[t][b] = int32(c.n)
+			c.n++
+		}
+	}
+	c.n += faces
+	return c
+}
+
+// sample is a post as the optimiser sees it: sorted parameter rows with their values, which must equal what sums weighs.
+type sample struct {
+	index  []int32
+	value  []float32
+	label  int
+	weight float64
+}
+
+// samplesOf makes the samples of the posts; labels and weights are the caller's.
+func samplesOf(posts []*post, f *frequencies, c *columns) []sample {
+	type cell struct {
+		row   int32
+		value float32
+	}
+	out := make([]sample, len(posts))
+	var cells []cell
+	for i, p := range posts {
+		cells = cells[:0]
+		var squares [blocks]int32
+		for t := range tables {
+			for _, b := range p.buckets[t] {
+				idf := int32(f[t][b])
+				squares[blockOf[t]] += idf * idf
+			}
+		}
+		for t := range tables {
+			norm := normOf(squares[blockOf[t]])
+			for _, b := range p.buckets[t] {
+				if row := c.of[t][b]; row >= 0 {
+					cells = append(cells, cell{row, float32(f[t][b]) / idfUnit * norm})
+				}
+			}
+		}
+		slices.SortStableFunc(cells, func(a, b cell) int { return cmp.Compare(a.row, b.row) })
+		s := &out[i]
+		s.index = make([]int32, 0, len(cells)+8)
+		s.value = make([]float32, 0, len(cells)+8)
+		for _, k := range cells {
+			if n := len(s.index); n > 0 && s.index[n-1] == k.row {
+				s.value[n-1] += k.value
+				continue
+			}
+			s.index = append(s.index, k.row)
+			s.value = append(s.value, k.value)
+		}
+		for j, v := range p.face {
+			if v != 0 {
+				s.index = append(s.index, int32(c.n-faces+j))
+				s.value = append(s.value, v)
+			}
+		}
+	}
+	return out
+}
+
+// problem is the training of one part: a weighted logistic regression per class against the rest, with an L2 penalty. The
+// weight of a term is a parameter of its own plus the product of its word vector with the vector parameters.
+type problem struct {
+	samples []sample
+	rows    int     // of columns
+	penalty float64 // on half the sum of the squared parameters, the biases excepted
+	vectors *vectors
+	vector  []int32 // by row: its word vector, or −1; nil without vectors
+
+	whole []float64 // weights with the vectors folded in
+	grads [shards][]float64
+}
+
+// parameters: a row of classes per column, the biases, and a row of classes per dimension of the vectors.
+func (p *problem) parameters() int {
+	n := classes * (p.rows + 1)
+	if p.vector != nil {
+		n += classes * p.vectors.dims
+	}
+	return n
+}
+
+// fold returns the weights of the rows and the biases with the vectors folded in; it is valid until the next call.
+func (p *problem) fold(w []float64) []float64 {
+	n := classes * (p.rows + 1)
+	if p.vector == nil {
+		return w[:n]
+	}
+	copy(p.whole, w[:n])
+	v := w[n:]
+	for row, at := range p.vector {
+		if at < 0 {
+			continue
+		}
+		var sum [classes]float64
+		for d, x := range p.vectors.list[int(at)*p.vectors.dims : (int(at)+1)*p.vectors.dims] {
+			sum[0] += x * v[classes*d]
+			sum[1] += x * v[classes*d+1]
+			sum[2] += x * v[classes*d+2]
+		}
+		for c := range classes {
+			p.whole[classes*row+c] += sum[c]
+		}
+	}
+	return p.whole
+}
+
+// solve finds the parameters, beginning at start (nil: at zero).
+func (p *problem) solve(ctx context.Context, start []float64, set *OptimiserSettings, progress func(float64)) ([]float64, error) {
+	n := classes * (p.rows + 1)
+	p.whole = make([]float64, n)
+	for i := range p.grads {
+		p.grads[i] = make([]float64, n)
+	}
+	if start == nil {
+		start = make([]float64, p.parameters())
+	}
+	return minimise(ctx, p.loss, start, set, progress)
+}
+
+// loss returns the penalised loss of the parameters w and puts its gradient into grad.
+func (p *problem) loss(w, grad []float64) float64 {
+	var losses [shards]float64
+	whole := p.fold(w)
+	var group errgroup.Group
+	for k := range shards {
+		group.Go(func() error {
+			g := p.grads[k]
+			clear(g)
+			from, to := len(p.samples)*k/shards, len(p.samples)*(k+1)/shards
+			for i := from; i < to; i++ {
+				losses[k] += p.samples[i].loss(whole, g)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the shards return no error
+	var sum float64
+	for k := range shards {
+		sum += losses[k]
+	}
+	n := classes * (p.rows + 1)
+	for i := range n {
+		grad[i] = p.grads[0][i] + p.grads[1][i] + p.grads[2][i] + p.grads[3][i]
+	}
+	clear(grad[n:])
+	for row, at := range p.vector {
+		if at < 0 {
+			continue
+		}
+		g := grad[classes*row : classes*row+classes]
+		for d, x := range p.vectors.list[int(at)*p.vectors.dims : (int(at)+1)*p.vectors.dims] {
+			grad[n+classes*d] += x * g[0]
+			grad[n+classes*d+1] += x * g[1]
+			grad[n+classes*d+2] += x * g[2]
+		}
+	}
+	for i, x := range w {
+		if i >= n-classes && i < n {
+			continue // the biases go free
+		}
+		grad[i] += p.penalty * x
+		sum += p.penalty / 2 * x * x
+	}
+	return sum
+}
+
+// loss adds the gradient of one sample to g and returns its loss: the binary logistic losses of its class and of the others.
+func (s *sample) loss(w, g []float64) float64 {
+	bias := len(w) - classes
+	z := [classes]float64{w[bias], w[bias+1], w[bias+2]}
+	for j, b := range s.index {
+		v, at := float64(s.value[j]), int(b)*classes
+		row := w[at : at+classes : at+classes]
+		z[0] += v * row[0]
+		z[1] += v * row[1]
+		z[2] += v * row[2]
+	}
+	var d [classes]float64
+	var loss float64
+	for c := range d {
+		x := z[c] // the margin: positive where the sample is on the right side
+		if c != s.label {
+			x = -x
+		}
+		e := math.Exp(-math.Abs(x))
+		loss += math.Log1p(e) + max(-x, 0)
+		miss := e / (1 + e) // sigmoid(−x)
+		if x < 0 {
+			miss = 1 / (1 + e)
+		}
+		d[c] = s.weight * miss
+		if c == s.label {
+			d[c] = -d[c]
+		}
+	}
+	for j, b := range s.index {
+		v, at := float64(s.value[j]), int(b)*classes
+		row := g[at : at+classes : at+classes]
+		row[0] += v * d[0]
+		row[1] += v * d[1]
+		row[2] += v * d[2]
+	}
+	for c := range d {
+		g[bias+c] += d[c]
+	}
+	return s.weight * loss
+}
+
+// logits returns the scores of a sample under the folded weights.
+func (s *sample) logits(w []float64) (z [classes]float64) {
+	bias := len(w) - classes
+	copy(z[:], w[bias:])
+	for j, b := range s.index {
+		for c := range z {
+			z[c] += float64(s.value[j]) * w[int(b)*classes+c]
+		}
+	}
+	return z
+}
+
+// quantise turns folded weights into a part, the inverse document frequencies folded in.
+func quantise(w []float64, f *frequencies, c *columns) *part {
+	p := &part{calibration: calibration{temperature: 1, slope: [classes]float32{1, 1, 1}}}
+	p.terms = make([][4]int16, len(f[termTable]))
+	p.pairs = make([][4]int8, len(f[pairTable]))
+	p.letter = make([][4]int8, len(f[gramTable]))
+	for t := range tables {
+		limit := float64(math.MaxInt8)
+		if t == termTable {
+			limit = math.MaxInt16
+		}
+		for k := range classes {
+			weight := func(b int) float64 {
+				if row := c.of[t][b]; row >= 0 {
+					return w[int(row)*classes+k] * float64(f[t][b]) / idfUnit
+				}
+				return 0
+			}
+			var top float64
+			for b := range f[t] {
+				top = max(top, math.Abs(weight(b)))
+			}
+			unit := max(top, 1e-9) / limit
+			p.scale[t][k] = float32(unit)
+			for b := range f[t] {
+				q := math.Round(weight(b) / unit)
+				switch t {
+				case termTable:
+					p.terms[b][k] = int16(q)
+				case pairTable:
+					p.pairs[b][k] = int8(q)
+				default:
+					p.letter[b][k] = int8(q)
+				}
+			}
+		}
+	}
+	for b, idf := range f[termTable] {
+		p.terms[b][3] = int16(idf)
+	}
+	for b, idf := range f[pairTable] {
+		p.pairs[b][3] = idf
+	}
+	for b, idf := range f[gramTable] {
+		p.letter[b][3] = idf
+	}
+	for j := range faces {
+		for k := range classes {
+			p.faces[j][k] = float32(w[(c.n-faces+j)*classes+k])
+		}
+	}
+	for k := range classes {
+		p.bias[k] = float32(w[c.n*classes+k])
+	}
+	return p
+}
