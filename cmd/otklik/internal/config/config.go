@@ -25,6 +25,7 @@ type Config struct {
 	Window     Window         `yaml:"window"`
 	Limits     Limits         `yaml:"limits"`
 	Privacy    Privacy        `yaml:"privacy"`
+	Alerts     Alerts         `yaml:"alerts"`
 	HTTP       HTTP           `yaml:"http"`
 	Log        Log            `yaml:"log"`
 
@@ -69,6 +70,7 @@ type Topics struct {
 	Panes      string                     `yaml:"panes"`
 	DeadLetter string                     `yaml:"deadletter"`
 	Labels     string                     `yaml:"labels"` // corrections of labels: schemas/label.schema.json
+	Alerts     string                     `yaml:"alerts"`
 	Partitions Partitions                 `yaml:"partitions"`
 	// Replication is the replication factor of the topics that Otklik creates; -1 takes the broker's default.
 	Replication int `yaml:"replication"`
@@ -81,6 +83,7 @@ type Partitions struct {
 	Panes      int `yaml:"panes"`    // the most processes that can share the stage roll
 	DeadLetter int `yaml:"deadletter"`
 	Labels     int `yaml:"labels"`
+	Alerts     int `yaml:"alerts"`
 }
 
 // TLS says whether a connection is encrypted and with which certificates. Paths are relative to the configuration file.
@@ -204,7 +207,8 @@ func Default() *Config {
 				Panes:       "otklik.panes",
 				DeadLetter:  "otklik.deadletter",
 				Labels:      "otklik.labels",
-				Partitions:  Partitions{Firehose: 4, Mentions: 8, Panes: 4, DeadLetter: 1, Labels: 1},
+				Alerts:      "otklik.alerts",
+				Partitions:  Partitions{Firehose: 4, Mentions: 8, Panes: 4, DeadLetter: 1, Labels: 1, Alerts: 1},
 				Replication: -1,
 			},
 			Compression: "none",
@@ -232,6 +236,7 @@ func Default() *Config {
 			FlushRecords:      100_000,
 			Memory:            1 << 30,
 		},
+		Alerts:  DefaultAlerts(),
 		Privacy: Privacy{TextDays: schemas.DefaultRetention.TextDays},
 		HTTP:    HTTP{Listen: "127.0.0.1:9464"},
 		Log:     Log{Level: "info", Format: "text"},

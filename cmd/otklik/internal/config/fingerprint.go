@@ -10,6 +10,7 @@ import (
 
 	"otklik/stream/brand"
 	"otklik/stream/care"
+	"otklik/stream/spike"
 )
 
 // fingerprintVersion changes when the same settings are interpreted differently.
@@ -17,7 +18,7 @@ const fingerprintVersion = "1"
 
 // Fingerprint identifies everything in the configuration that changes results: the catalogue, the windows, the care desk's
 // calendar, what counts as a plausible time, the partition counts of the keyed topics, whether (and with which key) author
-// ids are pseudonymised, and the name of an external classifier. Two processes whose fingerprints differ must not share a database. Addresses, secrets, retention,
+// ids are pseudonymised, the name of an external classifier, and the sensitivity of alerts. Two processes whose fingerprints differ must not share a database. Addresses, secrets, retention,
 // batch sizes and logging are not in it. The order of lists in the catalogue counts.
 func (c *Config) Fingerprint() string {
 	// The author key shows in the fingerprint only as a keyed hash of a constant; minAuthorKey keeps it out of reach of guessing.
@@ -26,6 +27,10 @@ func (c *Config) Fingerprint() string {
 		mac := hmac.New(sha256.New, []byte(c.Privacy.AuthorKey.Reveal()))
 		mac.Write([]byte("otklik fingerprint"))
 		author = hex.EncodeToString(mac.Sum(nil)[:8])
+	}
+	sensitivity := ""
+	if c.Alerts.Sensitivity != spike.Normal {
+		sensitivity = string(c.Alerts.Sensitivity)
 	}
 	//nolint:musttag // the field names of the packages' own types are stable enough: renaming one is a new fingerprint
 	content, err := json.Marshal(struct {
@@ -39,9 +44,10 @@ func (c *Config) Fingerprint() string {
 		Panes           int              `json:"panes"`
 		AuthorKey       string           `json:"author_key"`
 		Classifier      string           `json:"classifier,omitempty"`
+		Sensitivity     string           `json:"sensitivity,omitempty"` // of the alerts; left out for the default
 	}{
 		fingerprintVersion, c.Brands, c.Care, c.Window, c.Limits.MaxFuture, c.Limits.IdentityHorizon,
-		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author, c.Sentiment.Remote.Name,
+		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author, c.Sentiment.Remote.Name, sensitivity,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("config: fingerprint: %v", err)) // plain data always marshals

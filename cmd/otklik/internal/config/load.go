@@ -77,6 +77,12 @@ func (l *loader) secrets(cfg *Config) {
 	}
 	l.secret(&cfg.Sentiment.Remote.Token, "sentiment.remote.token", cfg.Sentiment.Remote.TokenEnv, cfg.Sentiment.Remote.TokenFile)
 	l.secret(&cfg.Privacy.AuthorKey, "privacy.author_key", cfg.Privacy.AuthorKeyEnv, cfg.Privacy.AuthorKeyFile)
+	for i := range cfg.Alerts.Destinations {
+		d := &cfg.Alerts.Destinations[i]
+		path := fmt.Sprintf("alerts.destinations[%d]", i)
+		l.secret(&d.Address, path+".url", d.URLEnv, d.URLFile)
+		l.secret(&d.Secret, path+".secret", d.SecretEnv, d.SecretFile)
+	}
 }
 
 // namedLogin is a login with its place in the file.

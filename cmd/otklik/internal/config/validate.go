@@ -60,6 +60,7 @@ func (v *validator) config(c *Config) {
 	v.window(&c.Window)
 	v.limits(&c.Limits, c.Care.QuietGap)
 	v.privacy(&c.Privacy)
+	v.alerts(&c.Alerts)
 	if c.HTTP.Listen != "" {
 		v.address("http.listen", c.HTTP.Listen, true)
 	}
@@ -209,6 +210,7 @@ func (v *validator) topics(t *Topics) {
 	check(path+".mentions", t.Mentions)
 	check(path+".panes", t.Panes)
 	check(path+".deadletter", t.DeadLetter)
+	check(path+".alerts", t.Alerts)
 	check(path+".labels", t.Labels)
 	platforms := make([]stream.Platform, 0, len(t.Firehose))
 	for p := range t.Firehose {
@@ -231,6 +233,7 @@ func (v *validator) topics(t *Topics) {
 	between(v, path+".partitions.mentions", t.Partitions.Mentions, 1, maxPartitions)
 	between(v, path+".partitions.panes", t.Partitions.Panes, 1, maxPartitions)
 	between(v, path+".partitions.deadletter", t.Partitions.DeadLetter, 1, maxPartitions)
+	between(v, path+".partitions.alerts", t.Partitions.Alerts, 1, maxPartitions)
 	between(v, path+".partitions.labels", t.Partitions.Labels, 1, maxPartitions)
 	if t.Replication != -1 {
 		between(v, path+".replication", t.Replication, 1, maxReplication)
