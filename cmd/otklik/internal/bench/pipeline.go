@@ -16,8 +16,12 @@ import (
 	"otklik/stream/sentiment"
 )
 
-// pollInterval is how often the tables are asked how far the engine is.
-const pollInterval = 100 * time.Millisecond
+// How often the tables are asked how far the engine is: rarely at first, because the answer costs ClickHouse time that is measured,
+// and more often towards the end.
+const (
+	minPoll = 100 * time.Millisecond
+	maxPoll = 2 * time.Second
+)
 
 // pipeline runs the engine over the topic until everything is in ClickHouse, and then under half of the rate it showed.
 func (r *run) pipeline(ctx context.Context, e *engine.Engine) error {
@@ -83,10 +87,9 @@ var errDone = errors.New("measured")
 // drained returns when everything in the raw topic has gone through all stages. One cheap query is asked until ingest and track
 // have read what there is; only then every partition is compared with its end.
 func (r *run) drained(ctx context.Context, e *engine.Engine) error {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
 	query := `SELECT sumIf(records, stage = 'ingest'), sumIf(mentions, stage = 'ingest'), sumIf(records, stage = 'track')
 		FROM ` + schemas.Store(r.Config.ClickHouse.Database) + `.ledger FINAL`
+	began := time.Now()
 	for {
 		counts, err := r.counts(ctx, query)
 		if err != nil {
@@ -102,12 +105,24 @@ func (r *run) drained(ctx context.Context, e *engine.Engine) error {
 				return nil
 			}
 		}
+		done := min(float64(counts[0])/float64(r.Events), float64(counts[2])/float64(max(counts[1], 1)))
+		timer := time.NewTimer(nextPoll(time.Since(began), done))
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return context.Cause(ctx)
-		case <-tick.C:
+		case <-timer.C:
 		}
 	}
+}
+
+// nextPoll is how long to wait before asking again when the given share is done after so long: a quarter of what is left.
+func nextPoll(after time.Duration, done float64) time.Duration {
+	if done <= 0 {
+		return minPoll * 5
+	}
+	left := time.Duration(float64(after) * max(1-done, 0) / done)
+	return min(max(left/4, minPoll), maxPoll)
 }
 
 // counts returns the one row of a query of whole numbers.
