@@ -53,6 +53,7 @@ type Engine struct {
 	matcher *brand.Matcher
 	care    *care.Evaluator
 	writer  *clickhouse.Writer
+	alerts  *alerting
 	dead    *deadletter.Topic
 	topics  map[string]clickhouse.Topic // by name, as the cluster has them and with their epoch
 	raw     map[string]stream.Platform  // platform by firehose topic
@@ -71,6 +72,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("care: %w", err)
 	}
 	e := &Engine{Options: o, matcher: matcher, care: evaluator, writer: o.ClickHouse.Writer(), raw: map[string]stream.Platform{}}
+	if e.alerts, err = newAlerting(&o, e.writer); err != nil {
+		return nil, err
+	}
 	for platform, topic := range o.Config.Kafka.Topics.Firehose {
 		e.raw[topic] = platform
 	}
@@ -185,11 +189,18 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string,
 		if until != nil && !known {
 			return nil // a partition that came after the start belongs to the next run
 		}
-		err = task.Run(ctx, a, e.Kafka, proc, task.Config{
-			Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRecords,
-			Until: end, Bounded: until != nil, Logger: e.Logger, Observer: observer,
-			Reader: kafka.ReaderConfig{MaxRecords: limits.MicroBatchRecords, MaxBytes: int(limits.MicroBatchBytes)},
-		})
+		run := func(ctx context.Context) error {
+			return task.Run(ctx, a, e.Kafka, proc, task.Config{
+				Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRecords,
+				Until: end, Bounded: until != nil, Logger: e.Logger, Observer: observer,
+				Reader: kafka.ReaderConfig{MaxRecords: limits.MicroBatchRecords, MaxBytes: int(limits.MicroBatchBytes)},
+			})
+		}
+		if stage == stream.StageRoll {
+			err = e.withCourier(ctx, e.alerts, a.Partition, until != nil, run)
+		} else {
+			err = run(ctx)
+		}
 		if errors.Is(err, kafka.ErrPositionBeyondEnd) {
 			return e.recreated(a.Partition.Topic, err)
 		}
@@ -225,6 +236,7 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 	case stream.StageRoll:
 		return roll.New(roll.Config{
 			Window: window.Config(e.Config.Window), Epoch: epoch, Upstream: topics.Mentions, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
+			Alerts: e.alerts.store, Sensitivity: e.Config.Alerts.Sensitivity, OnAlerts: e.alerts.changed(p),
 		}, p, observer), nil
 	}
 	return nil, fmt.Errorf("stage %q is not known; use ingest, track or roll", stage)

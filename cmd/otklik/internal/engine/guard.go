@@ -112,7 +112,7 @@ func NewEpoch(ctx context.Context, ch *clickhouse.Client, cfg *config.Config, to
 
 func (e *Engine) guardTopics(ctx context.Context) error {
 	cfg := &e.Config.Kafka.Topics
-	want := make([]kafka.Topic, 0, len(e.raw)+4)
+	want := make([]kafka.Topic, 0, len(e.raw)+5)
 	for topic := range e.raw {
 		want = append(want, kafka.Topic{Name: topic, Partitions: cfg.Partitions.Firehose, Replication: cfg.Replication})
 	}
@@ -121,6 +121,7 @@ func (e *Engine) guardTopics(ctx context.Context) error {
 		kafka.Topic{Name: cfg.Mentions, Partitions: cfg.Partitions.Mentions, Replication: cfg.Replication},
 		kafka.Topic{Name: cfg.Panes, Partitions: cfg.Partitions.Panes, Replication: cfg.Replication},
 		kafka.Topic{Name: cfg.DeadLetter, Partitions: cfg.Partitions.DeadLetter, Replication: cfg.Replication},
+		kafka.Topic{Name: cfg.Alerts, Partitions: cfg.Partitions.Alerts, Replication: cfg.Replication},
 	)
 	if err := e.Kafka.EnsureTopics(ctx, want); err != nil {
 		return err
