@@ -149,6 +149,9 @@ func (t *tokens) token(text string) int {
 		}
 		return 1
 	}
+	if isCyrillic(text) {
+		return t.word(text, false)
+	}
 	r, n := utf8.DecodeRuneInString(text)
 	switch {
 	case r == utf8.RuneError: // not UTF-8, or was not once; U+FFFD would count as a symbol
@@ -204,7 +207,11 @@ func (t *tokens) word(text string, hashtag bool) int {
 	i := 0
 	for i < len(text) {
 		r, n := rune(text[i]), 1
-		if r >= utf8.RuneSelf {
+		switch {
+		case r < utf8.RuneSelf:
+		case isCyrillic(text[i:]):
+			r, n = r&0x1f<<6|rune(text[i+1])&0x3f, 2
+		default:
 			r, n = utf8.DecodeRuneInString(text[i:])
 		}
 		switch {
@@ -250,6 +257,12 @@ done:
 		t.add(k)
 	}
 	return max(i, 1)
+}
+
+// isCyrillic says that the text begins with a letter from U+0400 to U+047F, which are all letters and have two bytes: it spares the
+// tables of package unicode.
+func isCyrillic(s string) bool {
+	return len(s) > 1 && (s[0] == 0xd0 || s[0] == 0xd1) && s[1]&0xc0 == 0x80
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
