@@ -56,7 +56,7 @@ func (c Credentials) withDefaults() Credentials {
 // dashboardViews are the views without authors and customers: all that a dashboard may read. Only posts shows texts and addresses,
 // which the desk works from.
 var dashboardViews = []string{
-	"sentiment_1m", "sentiment_1h", "sentiment_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
+	"sentiment_1m", "sentiment_1h", "sentiment_1d", "adjusted_1h", "adjusted_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
 	"share_of_voice", "audience", "community_growth", "communities", "alerts", "alert_reasons", "alert_deliveries", "claims", "ledger", "books", "freshness", "deadletter_reasons",
 	"voices", "posts", "waits", "label_quality",
 }

@@ -8,6 +8,7 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/prevalence"
 	"otklik/stream/task"
 	"otklik/stream/window"
 )
@@ -268,6 +269,29 @@ func shareColumns(name string, share func(*window.RollingRow) *window.Share) []c
 	}
 }
 
+// adjustedColumns are those of the shares that the errors of the classifier are taken out of.
+func adjustedColumns() []column[window.RollingRow] {
+	out := []column[window.RollingRow]{
+		plain("adjusted_state", func(r *window.RollingRow) int8 { return int8(r.Adjusted.State) }),
+		word("adjusted_by", func(r *window.RollingRow) string { return r.AdjustedBy }),
+	}
+	for _, s := range []struct {
+		name  string
+		share func(*window.RollingRow) *prevalence.Share
+	}{
+		{"adjusted_positive_share", func(r *window.RollingRow) *prevalence.Share { return &r.Adjusted.Positive }},
+		{"adjusted_neutral_share", func(r *window.RollingRow) *prevalence.Share { return &r.Adjusted.Neutral }},
+		{"adjusted_negative_share", func(r *window.RollingRow) *prevalence.Share { return &r.Adjusted.Negative }},
+		{"adjusted_net_sentiment", func(r *window.RollingRow) *prevalence.Share { return &r.Adjusted.Net }},
+	} {
+		out = append(out,
+			number(s.name, func(r *window.RollingRow) float64 { return s.share(r).Value }),
+			number(s.name+"_low", func(r *window.RollingRow) float64 { return s.share(r).Low }),
+			number(s.name+"_high", func(r *window.RollingRow) float64 { return s.share(r).High }))
+	}
+	return out
+}
+
 var rollingTable = table[window.RollingRow]{
 	name:  "rolling",
 	month: func(r *window.RollingRow) stream.Time { return r.At },
@@ -291,7 +315,8 @@ var rollingTable = table[window.RollingRow]{
 		out = append(out, shareColumns("positive_share", func(r *window.RollingRow) *window.Share { return &r.PositiveShare })...)
 		out = append(out, shareColumns("neutral_share", func(r *window.RollingRow) *window.Share { return &r.NeutralShare })...)
 		out = append(out, shareColumns("negative_share", func(r *window.RollingRow) *window.Share { return &r.NegativeShare })...)
-		return append(out, shareColumns("loyal_share", func(r *window.RollingRow) *window.Share { return &r.LoyalShare })...)
+		out = append(out, shareColumns("loyal_share", func(r *window.RollingRow) *window.Share { return &r.LoyalShare })...)
+		return append(out, adjustedColumns()...)
 	}(),
 }
 
