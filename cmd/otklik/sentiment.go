@@ -30,6 +30,7 @@ training on times that it has not seen, and measure a model on texts of your own
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newSentimentTrainCommand(), newSentimentValidateCommand(), newSentimentEvalCommand(), newSentimentExplainCommand())
+	cmd.AddCommand(newLabelCommand(), newLabelsCommand())
 	return cmd
 }
 
