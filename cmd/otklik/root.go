@@ -37,6 +37,7 @@ into ClickHouse.`,
 	root.SetVersionTemplate("otklik {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{command: cmd.CommandPath(), err: err} })
 	root.AddCommand(
+		newAlertsCommand(),
 		newBenchCommand(),
 		newCheckCommand(),
 		newClickHouseChildCommand(),

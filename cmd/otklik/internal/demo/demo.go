@@ -291,6 +291,10 @@ func (d *demo) result(ctx context.Context, report *clickhouse.Report, took time.
 	if err != nil {
 		return err
 	}
+	episodes, err := d.alerts(ctx)
+	if err != nil {
+		return err
+	}
 	verdict := "The books balance: "
 	if !report.OK {
 		verdict = "The books do NOT balance: "
@@ -299,7 +303,8 @@ func (d *demo) result(ctx context.Context, report *clickhouse.Report, took time.
 	fmt.Fprintf(&b, "\n%s\nShares of the labelled mentions with 95 %% intervals; voice is the share of voice; response times from the customer's first unanswered message.\n\n%sread %d = mentions %d + about no tracked brand %d + duplicates %d + dead letters %d + other kinds %d; %d pane cells recounted, %d differ.\n",
 		summary(all, d.Catalogue), verdict, report.Read, report.Mentions, report.Unmatched, report.Duplicates, report.DeadLetters, report.Other,
 		report.PaneCells, report.PaneMismatches)
-	fmt.Fprintf(&b, "%d records in %s.\n\nTo go on with:\n", report.Records, took.Round(100*time.Millisecond))
+	b.WriteString(episodes)
+	fmt.Fprintf(&b, "\n%d records in %s.\n\nTo go on with:\n", report.Records, took.Round(100*time.Millisecond))
 	for _, q := range Queries(d.Catalogue) {
 		fmt.Fprintf(&b, "  %s sql --data %s %q\n", cmp.Or(d.Program, "otklik"), d.Data, q)
 	}
