@@ -214,12 +214,8 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 	switch stage {
 	case stream.StageIngest:
 		out := e.Kafka.Outbox(topics.Mentions, int(e.topics[topics.Mentions].Partitions))
-		classifier := e.Classifier
-		if e.remote != nil {
-			classifier = e.remote
-		}
 		cfg := ingest.Config{
-			Matcher: e.matcher, Classifier: classifier,
+			Matcher: e.matcher, Classifier: e.labeller(),
 			Pseudonyms: ingest.NewPseudonyms([]byte(e.Config.Privacy.AuthorKey.Reveal())),
 			MaxFuture:  e.Config.Limits.MaxFuture, Epoch: epoch, Sink: e.writer, Books: e.ClickHouse, Dead: e.dead,
 		}
@@ -234,12 +230,25 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 			QuietGap: e.Config.Care.QuietGap, ThreadHorizon: e.Config.Limits.ThreadHorizon, Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
 		}, p, out, observer), nil
 	case stream.StageRoll:
+		errs, err := sentiment.Errors(e.labeller().Name())
+		if err != nil {
+			return nil, err
+		}
 		return roll.New(roll.Config{
 			Window: window.Config(e.Config.Window), Epoch: epoch, Upstream: topics.Mentions, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
+			Errors: errs,
 			Alerts: e.alerts.store, Sensitivity: e.Config.Alerts.Sensitivity, OnAlerts: e.alerts.changed(p),
 		}, p, observer), nil
 	}
 	return nil, fmt.Errorf("stage %q is not known; use ingest, track or roll", stage)
+}
+
+// labeller returns the classifier that labels mentions first.
+func (e *Engine) labeller() sentiment.Classifier {
+	if e.remote != nil {
+		return e.remote
+	}
+	return e.Classifier
 }
 
 // erase carries out the deletes of the platforms every few seconds. Every process that runs track does it: a delete that is
