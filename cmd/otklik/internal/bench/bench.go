@@ -36,20 +36,17 @@ type Options struct {
 
 // Result is one run: every figure in it was measured on the same data in the same minutes.
 type Result struct {
-	Machine    Machine `json:"machine"`
-	Events     int     `json:"events"`
-	EventBytes int     `json:"event_bytes"` // mean size of a tweet
-	MatchShare float64 `json:"match_share"`
-	Steps      []Step  `json:"steps"`
-	Ratio      float64 `json:"pipeline_to_fetch"` // rate of the last step to that of the first
-	// Reference is the first step done with kafka-go's Reader instead of our own loop around its connection.
-	Reference      Step     `json:"reference"`
-	ReferenceRatio float64  `json:"pipeline_to_reference"` // rate of the last step to that of the reference
-	StartSeconds   float64  `json:"start_seconds"`         // from the start of the engine to its first record: not in the steps
-	Mentions       int64    `json:"mentions"`              // rows that the pipeline made
-	Cost           []Cost   `json:"cost"`
-	Peak           Memory   `json:"peak_memory"`
-	Latency        *Latency `json:"latency,omitempty"`
+	Machine      Machine  `json:"machine"`
+	Events       int      `json:"events"`
+	EventBytes   int      `json:"event_bytes"` // mean size of a tweet
+	MatchShare   float64  `json:"match_share"`
+	Steps        []Step   `json:"steps"`
+	Ratio        float64  `json:"pipeline_to_fetch"` // rate of the last step to that of the first
+	StartSeconds float64  `json:"start_seconds"`     // from the start of the engine to its first record: not in the steps
+	Mentions     int64    `json:"mentions"`          // rows that the pipeline made
+	Cost         []Cost   `json:"cost"`
+	Peak         Memory   `json:"peak_memory"`
+	Latency      *Latency `json:"latency,omitempty"`
 }
 
 // Machine is where a run was made.
@@ -87,7 +84,6 @@ type Memory struct {
 
 // The names of the steps.
 const (
-	StepReader   = "fetch and discard with kafka-go's Reader"
 	StepFetch    = "fetch and discard"
 	StepDecode   = "decode"
 	StepMatch    = "decode, match, classify"
@@ -157,10 +153,6 @@ func (r *run) measure(ctx context.Context) error {
 		return err
 	}
 	r.result.EventBytes = int(r.bytes / int64(max(r.Events, 1)))
-	r.Progress(StepReader)
-	if err := r.reference(ctx); err != nil {
-		return err
-	}
 	for _, step := range []struct {
 		name string
 		work func() (func(*stream.Record), error)
@@ -180,7 +172,6 @@ func (r *run) measure(ctx context.Context) error {
 	}
 	steps := r.result.Steps
 	r.result.Ratio = steps[len(steps)-1].EventsRate / steps[0].EventsRate
-	r.result.ReferenceRatio = steps[len(steps)-1].EventsRate / r.result.Reference.EventsRate
 	r.result.Cost = costs(steps)
 	return nil
 }
@@ -203,16 +194,12 @@ func costs(steps []Step) []Cost {
 
 // add records a step that took from before to after.
 func (r *run) add(name string, before, after usage) {
-	r.result.Steps = append(r.result.Steps, r.step(name, before, after))
-}
-
-func (r *run) step(name string, before, after usage) Step {
 	seconds := after.at.Sub(before.at).Seconds()
 	millions := float64(r.Events) / 1e6
-	return Step{
+	r.result.Steps = append(r.result.Steps, Step{
 		Name: name, Seconds: seconds, EventsRate: float64(r.Events) / seconds, MBRate: float64(r.bytes) / 1e6 / seconds,
 		ProcessCPU: (after.process - before.process).Seconds() / millions, ServerCPU: (after.server - before.server).Seconds() / millions,
-	}
+	})
 }
 
 // settle makes the steps comparable: none pays for the garbage of the one before.

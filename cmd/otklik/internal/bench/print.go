@@ -16,17 +16,14 @@ func (r *Result) Print(w io.Writer) error {
 	fmt.Fprintf(&b, "%d tweets of %d bytes, %.0f %% name a brand, %d mentions\n\n", r.Events, r.EventBytes, 100*r.MatchShare, r.Mentions)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "events/s\tMB/s\tCPU s/million\tof it ClickHouse\t\t")
-	row := func(letter rune, s *Step) {
-		fmt.Fprintf(t, "%.0f\t%.0f\t%.1f\t%.1f\t(%c) %s\t\n", s.EventsRate, s.MBRate, s.CPU(), s.ServerCPU, letter, s.Name)
-	}
-	row('r', &r.Reference)
 	for i := range r.Steps {
-		row('a'+rune(i), &r.Steps[i])
+		s := &r.Steps[i]
+		fmt.Fprintf(t, "%.0f\t%.0f\t%.1f\t%.1f\t(%c) %s\t\n", s.EventsRate, s.MBRate, s.CPU(), s.ServerCPU, 'a'+i, s.Name)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\n(d)/(a) %.2f, (d)/(r) %.2f; the engine began after %.1f s, which are not counted\n", r.Ratio, r.ReferenceRatio, r.StartSeconds)
+	fmt.Fprintf(&b, "\n(d)/(a) %.2f; the engine began after %.1f s, which are not counted\n", r.Ratio, r.StartSeconds)
 	fmt.Fprintf(&b, "peak memory: otklik with the embedded broker %d MiB, ClickHouse %d MiB\n", r.Peak.Process/mebibyte, r.Peak.ClickHouse/mebibyte)
 	if l := r.Latency; l != nil {
 		fmt.Fprintf(&b, "append to readable row at %.0f events/s: p50 %.2f s, p90 %.2f s, p99 %.2f s, longest %.2f s (%d samples)\n",

@@ -87,35 +87,6 @@ func (r *run) readAll(ctx context.Context, name string, work func() (func(*strea
 	return nil
 }
 
-// reference reads all partitions at once with kafka-go's Reader.
-func (r *run) reference(ctx context.Context) error {
-	ranges, err := r.stack.Kafka.Ranges(ctx, r.topic)
-	if err != nil {
-		return err
-	}
-	settle()
-	before, err := r.usage()
-	if err != nil {
-		return err
-	}
-	group, gctx := errgroup.WithContext(ctx)
-	for n, rg := range ranges {
-		group.Go(func() error {
-			_, err := r.stack.Kafka.Discard(gctx, stream.Partition{Topic: r.topic, Number: n}, rg.End)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("%s: %w", StepReader, err)
-	}
-	after, err := r.usage()
-	if err != nil {
-		return err
-	}
-	r.result.Reference = r.step(StepReader, before, after)
-	return nil
-}
-
 // decoding decodes.
 func (r *run) decoding() (func(*stream.Record), error) {
 	decoder, err := firehose.New(stream.Twitter)
