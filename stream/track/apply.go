@@ -233,7 +233,7 @@ func (p *Processor) apply(a *arrival) {
 		}
 		row := p.remember(a, m.Item.PublishedAt, m.Item.EditedAt, versions)
 		row.Mention, row.Partition, row.FirstPosition, row.Position, row.Versions = *m, p.partition.Number, a.position, a.position, versions
-		row.TextSince = m.Item.EditedAt
+		row.TextSince, row.Corrections, row.ModelLabel = m.Item.EditedAt, nil, 0 // the place may have been another row's
 		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
 		p.turn(a)
 	case known.position.Covers(a.position):
