@@ -14,6 +14,8 @@ import (
 	"otklik/sinks/clickhouse"
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/prevalence"
+	"otklik/stream/sentiment"
 	"otklik/stream/task"
 	"otklik/stream/window"
 )
@@ -24,6 +26,7 @@ func Recount(t testing.TB, ctx context.Context, ch *clickhouse.Client, cfg *conf
 	t.Helper()
 	recountCare(t, ctx, ch, cfg)
 	recountRolling(t, ctx, ch)
+	recountAdjusted(t, ctx, ch)
 }
 
 // everything is the end of a range of times without an end: 1 January 2200.
@@ -140,6 +143,58 @@ func recountRolling(t testing.TB, ctx context.Context, ch *clickhouse.Client) {
 	if len(wrong) > 0 {
 		slices.SortFunc(wrong, func(a, b string) int { return strings.Compare(a[5:], b[5:]) })
 		t.Errorf("rolling windows against the panes: %d rows, %d missing or different:\n%s", len(shown), missing, strings.Join(wrong[:min(10, len(wrong))], "\n"))
+	}
+}
+
+// recountAdjusted holds the adjusted shares of every rolling window against those that follow from its counts, to the last digit.
+func recountAdjusted(t testing.TB, ctx context.Context, ch *clickhouse.Client) {
+	t.Helper()
+	columns := ""
+	for _, share := range []string{"positive_share", "neutral_share", "negative_share", "net_sentiment"} {
+		for _, bound := range []string{"", "_low", "_high"} {
+			columns += ", ifNull(toString(adjusted_" + share + bound + "), 'nan')"
+		}
+	}
+	states := map[string]int{}
+	for _, line := range query(t, ctx, ch, `SELECT adjusted_by, toString(positive), toString(neutral), toString(negative), toString(adjusted_state)`+columns+
+		` FROM `+schemas.Store(ch.Database())+`.rolling FINAL`, nil) {
+		fields := strings.Split(line, "|")
+		var counts prevalence.Counts
+		for k := range counts {
+			var err error
+			if counts[k], err = strconv.ParseInt(fields[1+k], 10, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		matrix, err := sentiment.Errors(fields[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := matrix.Adjust(counts)
+		states[want.State.String()]++
+		if want.State.String() != fields[4] {
+			t.Fatalf("adjusted share of %v by %q: %s, want %s", counts, fields[0], fields[4], want.State)
+		}
+		for k, share := range []prevalence.Share{want.Positive, want.Neutral, want.Negative, want.Net} {
+			for b, value := range []float64{share.Value, share.Low, share.High} {
+				got, err := strconv.ParseFloat(fields[5+3*k+b], 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got != value && !(math.IsNaN(got) && math.IsNaN(value)) {
+					t.Fatalf("adjusted shares of %v by %q: %s, want %+v", counts, fields[0], line, want)
+				}
+			}
+		}
+	}
+	t.Logf("states of the adjusted shares: %v", states)
+	db := ch.Database()
+	for _, grain := range []string{"1h", "1d"} {
+		diff(t, "adjusted_"+grain+" against sentiment_"+grain, query(t, ctx, ch, `SELECT toString(a.start), a.brand, a.platform, toString(a.labelled), toString(a.mentions),
+				ifNull(toString(a.negative_share), '') FROM `+db+`.adjusted_`+grain+` AS a WHERE a.platform != '' AND a.mentions > 0`, nil),
+			query(t, ctx, ch, `SELECT toString(s.start), s.brand, s.platform, toString(s.labelled), toString(s.mentions), ifNull(toString(s.negative_share), '')
+				FROM `+db+`.sentiment_`+grain+` AS s INNER JOIN (SELECT DISTINCT start, brand FROM `+db+`.adjusted_`+grain+`) AS over ON over.start = s.start AND over.brand = s.brand
+				WHERE s.product = '' AND s.mentions > 0`, nil))
 	}
 }
 
