@@ -89,4 +89,4 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 // DefaultTarget is the loyal share in percent that the dashboards and alert rules compare with.
-const DefaultTarget = 60
+const DefaultTarget = 50

@@ -75,7 +75,7 @@ const minute, hour, day = 60, 3600, 86400
 // styles has every column that a query of a panel may return.
 var styles = map[string]style{
 	// Sentiment.
-	"loyal_share":    {unit: unitShare, decimals: 1, base: colourBad, steps: []step{{0.5, colourWarn}, {DefaultTarget / 100.0, colourGood}}, scale: true},
+	"loyal_share":    {unit: unitShare, decimals: 1, base: colourBad, steps: []step{{0.4, colourWarn}, {DefaultTarget / 100.0, colourGood}}, scale: true},
 	"loyal_growth":   upward(unitPoints, 1, -1, 0),
 	"target_gap":     upward(unitPoints, 1, -3, 0),
 	"net_sentiment":  upward(unitShare, 1, -0.1, 0.1),
@@ -115,7 +115,7 @@ var styles = map[string]style{
 	"opened_at":          moment,
 	"cleared_at":         moment,
 	"peak_at":            moment,
-	"rule":               {unit: unitText, values: []string{"negativity_spike", "volume_anomaly"}},
+	"rule":               {unit: unitText, values: []string{"negativity_spike", "volume_spike"}},
 	"baseline_negatives": {unit: unitCount, decimals: 1, base: colourPlain},
 	"baseline_share":     {unit: unitShare, decimals: 1, base: colourPlain},
 	"lasted":             {unit: unitSeconds, decimals: 0, base: colourPlain},
