@@ -1,6 +1,6 @@
 // Package sentiment labels a text for one brand: positive, neutral or negative, with probabilities. The built-in model is a
-// multinomial logistic regression on hashed features, one per language, trained by Train on the files that MODEL.md
-// names and shipped as an embedded file of quantised weights.
+// set of logistic regressions on hashed features, one per language and kind of text (about a brand, or about anything), trained by Train
+// on the files that MODEL.md names and shipped as an embedded file of quantised weights.
 package sentiment
 
 import (
