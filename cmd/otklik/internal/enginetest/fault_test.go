@@ -264,9 +264,14 @@ func (f *faults) processor(j job, o *owner) (task.Processor, error) {
 	observer := f.metrics.Task(j.stage, j.partition)
 	switch j.stage {
 	case stream.StageIngest:
-		return ingest.New(ingest.Config{
+		cfg := ingest.Config{
 			Matcher: f.catalog, Classifier: f.Classifier, MaxFuture: f.Config.Limits.MaxFuture, Sink: sink, Books: f.ClickHouse, Dead: memdead{},
-		}, f.raw[j.partition], j.partition, newMemout(f.log, topics.Mentions, topics.Partitions.Mentions, f.rng, divide), observer)
+		}
+		out := newMemout(f.log, topics.Mentions, topics.Partitions.Mentions, f.rng, divide)
+		if j.partition.Topic == topics.Labels {
+			return ingest.NewLabels(cfg, j.partition, f.ClickHouse, out, observer), nil
+		}
+		return ingest.New(cfg, f.raw[j.partition], j.partition, out, observer)
 	case stream.StageTrack:
 		var store track.Store = f.ClickHouse
 		if f.store != nil {
@@ -355,8 +360,10 @@ func (f *faults) pick() job {
 }
 
 // step does one random thing.
-func (f *faults) step() {
-	j := f.pick()
+func (f *faults) step() { f.stepOn(f.pick()) }
+
+// stepOn does one random thing with a job, or lets a zombie rise.
+func (f *faults) stepOn(j job) {
 	if len(f.zombies) > 0 && f.rng.IntN(8) == 0 {
 		f.rise()
 		return
