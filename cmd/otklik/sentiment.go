@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,12 +31,12 @@ training on times that it has not seen, and measure a model on texts of your own
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newSentimentTrainCommand(), newSentimentValidateCommand(), newSentimentEvalCommand(), newSentimentExplainCommand())
-	cmd.AddCommand(newLabelCommand(), newLabelsCommand())
+	cmd.AddCommand(newLabelCommand(), newLabelsCommand(), newSentimentSharesCommand())
 	return cmd
 }
 
 func newSentimentTrainCommand() *cobra.Command {
-	var data, out, card, hard, settings string
+	var data, out, card, hard, confusion, settings string
 	cmd := &cobra.Command{
 		Use:   "train --data DIR --out FILE",
 		Short: "Train the model from labelled texts",
@@ -63,6 +64,11 @@ same model, byte for byte (on one processor architecture). The model holds hashe
 					return err
 				}
 			}
+			if confusion != "" {
+				if err := writeSentimentConfusion(t, confusion); err != nil {
+					return err
+				}
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, t.Model.Name())
 			return err
 		},
@@ -70,6 +76,7 @@ same model, byte for byte (on one processor architecture). The model holds hashe
 	cmd.Flags().StringVar(&data, "data", "", "folder of the training files (required)")
 	cmd.Flags().StringVar(&out, "out", "", "file to write (required)")
 	cmd.Flags().StringVar(&card, "card", "", "Markdown file to write the model's card to")
+	cmd.Flags().StringVar(&confusion, "confusion", "", "JSON file to write the counts of its errors to, for the adjusted shares")
 	cmd.Flags().StringVar(&hard, "hard", "", "TSV file of hard posts whose scores stand in the card")
 	cmd.Flags().StringVar(&settings, "settings", "", "settings of the training (default: those of the built-in model)")
 	cobra.CheckErr(cmd.MarkFlagRequired("data"))
@@ -102,6 +109,17 @@ func writeSentimentCard(t *sentiment.Training, path, hard string) error {
 	}
 	if err := writeWhole(path, text); err != nil {
 		return fmt.Errorf("write the model's card: %w", err)
+	}
+	return nil
+}
+
+func writeSentimentConfusion(t *sentiment.Training, path string) error {
+	var b bytes.Buffer
+	if err := sentiment.ConfusionOf(t.Model.Name(), t.Held).Write(&b); err != nil {
+		return err
+	}
+	if err := writeWhole(path, b.Bytes()); err != nil {
+		return fmt.Errorf("write the errors of the model: %w", err)
 	}
 	return nil
 }

@@ -26,14 +26,20 @@ var loadConfusion = sync.OnceValues(func() (Confusion, error) { return ReadConfu
 // seen neither the text nor its time. The texts behind the matrix are few, because the sets disagree (prevalence.Pool). It is nil for a
 // classifier that was not measured so: an external one.
 func Errors(model string) (*prevalence.Matrix, error) {
+	table, ok, err := ErrorTable(model)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return prevalence.NewMatrix(model, table), nil
+}
+
+// ErrorTable returns the table that Errors is made of, to add more to it; false if the classifier was not measured.
+func ErrorTable(model string) (prevalence.Table, bool, error) {
 	c, err := loadConfusion()
 	if err != nil {
-		return nil, fmt.Errorf("load the confusion matrix of the built-in model: %w", err)
+		return prevalence.Table{}, false, fmt.Errorf("load the confusion matrix of the built-in model: %w", err)
 	}
-	if c.Model != model {
-		return nil, nil //nolint:nilnil // "not known" is no error
-	}
-	return prevalence.NewMatrix(c.Model, prevalence.Pool(c.Sets)), nil
+	return prevalence.Pool(c.Sets), c.Model == model, nil
 }
 
 // ConfusionOf returns what the validations of a training say about the model of that name.
