@@ -73,9 +73,9 @@ var reasonTable = table[alert.Reason]{
 		plain("mentions", func(r *alert.Reason) int64 { return r.Mentions }),
 		plain("authors", func(r *alert.Reason) int64 { return r.Authors }),
 		plain("audience", func(r *alert.Reason) int64 { return r.Audience }),
-		list("products", nil, func(r *alert.Reason) []string { return names1(r.Products) }),
+		list("products", nil, func(r *alert.Reason) []string { return partNames(r.Products) }),
 		list("products_excess", nil, func(r *alert.Reason) []float64 { return excesses(r.Products) }),
-		list("words", nil, func(r *alert.Reason) []string { return names1(r.Words) }),
+		list("words", nil, func(r *alert.Reason) []string { return partNames(r.Words) }),
 		list("words_excess", nil, func(r *alert.Reason) []float64 { return excesses(r.Words) }),
 		list("voices", nil, func(r *alert.Reason) []uint64 { return numbers(r.Voices) }),
 		list("voices_excess", nil, func(r *alert.Reason) []float64 { return excesses(r.Voices) }),
@@ -99,7 +99,7 @@ var reasonTable = table[alert.Reason]{
 	},
 }
 
-func names1(parts []alert.Part) []string {
+func partNames(parts []alert.Part) []string {
 	out := make([]string, len(parts))
 	for i := range parts {
 		out[i] = parts[i].Name
@@ -234,15 +234,15 @@ func (c *Client) Episodes(ctx context.Context, condition string, args ...any) ([
 			cleared, peak   *time.Time
 			severity        int8
 			level, mad      *float64
-			share, treshold *float64
+			share, threshold *float64
 		)
 		if err := scan(&r.Brand, &platform, &rule, &opened, &cleared, &peak, &severity, &r.Peak.Negative, &r.Peak.Labelled, &r.Peak.Mentions,
-			&level, &mad, &share, &treshold, &r.Withdrawn, &r.Partition, &r.Revision); err != nil {
+			&level, &mad, &share, &threshold, &r.Withdrawn, &r.Partition, &r.Revision); err != nil {
 			return err
 		}
 		r.Platform, r.Rule, r.OpenedAt = stream.Platform(platform), spike.Rule(rule), stream.Time(opened.UnixMilli())
 		r.ClearedAt, r.PeakAt, r.Severity = nullTime(cleared), nullTime(peak), spike.Severity(severity)
-		for from, to := range map[*float64]*float64{level: &r.Baseline.Level, mad: &r.Baseline.Deviation, share: &r.Baseline.Share, treshold: &r.Baseline.Threshold} {
+		for from, to := range map[*float64]*float64{level: &r.Baseline.Level, mad: &r.Baseline.Deviation, share: &r.Baseline.Share, threshold: &r.Baseline.Threshold} {
 			if from != nil {
 				*to = *from
 			}

@@ -109,8 +109,7 @@ func (h *Hook) Send(ctx context.Context, m *alert.Message) error {
 	}
 	resp, err := h.cfg.Client.Do(req)
 	if err != nil {
-		var withAddress *url.Error
-		if errors.As(err, &withAddress) {
+		if withAddress, ok := errors.AsType[*url.Error](err); ok {
 			err = withAddress.Err
 		}
 		return fmt.Errorf("webhook: %w", err)

@@ -23,7 +23,7 @@ type Row struct {
 // notices.
 func (r *Row) ID() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %d", r.Brand, r.Platform, r.Rule, int64(r.OpenedAt)) //nolint:errcheck // a hash never fails
+	fmt.Fprintf(h, "%q %q %q %d", r.Brand, r.Platform, r.Rule, int64(r.OpenedAt))
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 

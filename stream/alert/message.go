@@ -187,7 +187,7 @@ func what(r spike.Rule) string {
 }
 
 func first(parts []Part, n int) string {
-	var names []string
+	names := make([]string, 0, min(n, len(parts)))
 	for i := range parts[:min(n, len(parts))] {
 		names = append(names, parts[i].Name)
 	}

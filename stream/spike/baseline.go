@@ -161,12 +161,13 @@ func (p *past) baseline(l *line, at, since stream.Time, lim *limits) (Baseline, 
 	if p.last.known && p.last.hour == hour && p.last.end == end {
 		return p.last.Baseline, true
 	}
-	level, ok := p.level(l, hour, end)
-	share, lasting := 0.0, ok
-	if ok {
-		share = l.share(end)
-	} else if level, share, ok = p.beginning(l, since); !ok {
-		return Baseline{}, false
+	level, lasting := p.level(l, hour, end)
+	share := l.share(end)
+	if !lasting {
+		var known bool
+		if level, share, known = p.beginning(l, since); !known {
+			return Baseline{}, false
+		}
 	}
 	mean := counted(level) / windowsPer
 	deviation := math.Sqrt(1 + inHour*p.variation(l, end, lim.variation)*mean)

@@ -214,10 +214,7 @@ func (m *machine) run(l *line, until stream.Time) {
 	}
 	m.redo = 0
 	for m.state.at < until {
-		next := m.state.at + stream.Minute
-		if next < l.begun {
-			next = l.begun
-		}
+		next := max(m.state.at+stream.Minute, l.begun)
 		if !m.state.open && m.state.hits == 0 {
 			// Empty windows cannot begin an episode: step over them.
 			if next > l.newest {

@@ -111,11 +111,10 @@ type event struct {
 }
 
 type expectation struct {
-	rule             Rule
-	at, within       stream.Time
-	least, most      stream.Time
-	lowest, highest  Severity
-	lasting, checked bool
+	rule            Rule
+	at, within      stream.Time
+	least, most     stream.Time
+	lowest, highest Severity
 }
 
 func span(t *testing.T, s string) stream.Time {

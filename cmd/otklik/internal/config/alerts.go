@@ -139,7 +139,7 @@ func (v *validator) alerts(a *Alerts) {
 			v.at(path+".until", fmt.Sprintf("%q is no moment", m.Until), `write one such as "2026-03-01T18:00:00+03:00"`)
 		}
 	}
-	names := []string{kafkaDestination}
+	names := append(make([]string, 0, 1+len(a.Destinations)), kafkaDestination)
 	for i := range a.Destinations {
 		d := &a.Destinations[i]
 		path := fmt.Sprintf("alerts.destinations[%d]", i)

@@ -92,7 +92,7 @@ func (e *Engine) withCourier(ctx context.Context, a *alerting, p stream.Partitio
 	for range lastRounds {
 		wait, err := courier.Round(ctx)
 		if ctx.Err() != nil || err == nil && wait > lastPause {
-			return nil //nolint:nilerr // the end of ctx ends the work
+			return nil
 		}
 		if err != nil {
 			e.Logger.Warn("alerts wait", "partition", p.Number, "error", err)
