@@ -87,7 +87,7 @@ const lookBack = 7
 const (
 	firstPause  = time.Second
 	longest     = 5 * time.Minute
-	attempt     = 30 * time.Second
+	attempt     = 10 * time.Second
 	quietPause  = time.Minute
 	idlePause   = 10 * time.Minute
 	patience    = 10 // looks at an episode whose mentions are not all stored yet, one a second
@@ -146,7 +146,7 @@ type task struct {
 }
 
 // Round delivers what is due once and returns after which time there may be more. Destinations are served in parallel, each in the
-// order of the episodes; one that does not answer holds up itself alone.
+// order of the episodes; one that fails waits alone, one that does not answer holds the others up for one attempt.
 func (c *Courier) Round(ctx context.Context) (time.Duration, error) {
 	if c.pauses == nil {
 		c.pauses, c.waited = make([]pause, len(c.Destinations)), map[string]int{}

@@ -157,7 +157,7 @@ func (m *Message) summary() string {
 		fmt.Fprintf(&b, "%s: withdrawn, late records show that there was no %s at %s", where, what(m.Rule), m.OpenedAt)
 		return b.String()
 	case Cleared:
-		fmt.Fprintf(&b, "%s: %s over after %d minutes; ", where, what(m.Rule), (m.ClearedAt-m.OpenedAt)/stream.Minute)
+		fmt.Fprintf(&b, "%s: %s, over after %d minutes; ", where, what(m.Rule), (m.ClearedAt-m.OpenedAt)/stream.Minute)
 	case Opened, RaisedWarning, RaisedCritical:
 		fmt.Fprintf(&b, "%s: %s (%s) since %s; ", where, what(m.Rule), m.Severity, m.OpenedAt)
 	}
