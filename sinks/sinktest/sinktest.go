@@ -184,7 +184,13 @@ func testRoundTrip(t *testing.T, s Sink) {
 		Partition: 3, FirstPosition: 1, Position: 1,
 	}
 	full := Mention(1, stream.PositionAfter(2, 39))
-	rows := []stream.MentionRow{bare, full, edited}
+	corrected := Mention(3, stream.PositionAfter(2, 41))
+	corrected.FirstPosition = 4
+	corrected.Corrections = []stream.Correction{
+		{Label: stream.Neutral, By: "Анна О'Нил", At: Base + stream.Hour}, {Label: stream.Positive, By: "boris", At: Base + stream.Day, Note: "irony\t\n"},
+	}
+	corrected.Label, corrected.ModelLabel, corrected.TextSince = stream.Positive, stream.Negative, Base+stream.Minute
+	rows := []stream.MentionRow{bare, full, edited, corrected}
 	minute, other := Pane(0, 3, 9, 1), Pane(1, 4, 9, 1)
 	hour := Pane(0, 3, 9, 100)
 	hour.Grain, hour.Product, hour.Responses = window.Hour, "roaming", nil
@@ -192,7 +198,7 @@ func testRoundTrip(t *testing.T, s Sink) {
 		Mentions: rows, Panes: []window.Pane{minute, other, hour},
 		Turns: []clickhouse.TurnRow{Turn(0, 5), Turn(3, 6)}, Progress: []stream.Progress{progress},
 	})
-	same(t, "mentions", mentions(t, s, keyOf(&bare), keyOf(&full), keyOf(&edited)), rows)
+	same(t, "mentions", mentions(t, s, keyOf(&bare), keyOf(&full), keyOf(&edited), keyOf(&corrected)), rows)
 	got, ok, err := s.Progress(t.Context(), progress.Stage, progress.Partition)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
@@ -213,6 +219,7 @@ func testRoundTrip(t *testing.T, s Sink) {
 	same(t, "identities", identities(t, s, Base, stream.PositionAfter(9, 0)), []stream.Identity{
 		{IdentityKey: keyOf(&full), FirstPosition: full.FirstPosition, Position: full.Position},
 		{IdentityKey: keyOf(&edited), FirstPosition: edited.FirstPosition, Position: edited.Position, Version: edited.Item.EditedAt, Versions: edited.Versions},
+		{IdentityKey: keyOf(&corrected), FirstPosition: corrected.FirstPosition, Position: corrected.Position},
 	})
 }
 
