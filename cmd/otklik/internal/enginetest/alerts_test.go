@@ -12,6 +12,7 @@ import (
 
 	"otklik/cmd/otklik/internal/config"
 	"otklik/cmd/otklik/internal/enginetest"
+	"otklik/deploy/kafka/kafkatest"
 	"otklik/sinks/webhook"
 	"otklik/stream"
 	"otklik/stream/alert"
@@ -56,8 +57,8 @@ func episodes(t *testing.T, s *enginetest.Stack) []alert.Row {
 	return rows
 }
 
-// TestAlertsOfAnOutage plays a day with an outage twice: through engines that come and go, with a receiver that fails, and in one go.
-// Both find the same episodes, one of all platforms together, and it is delivered with its reason.
+// TestAlertsOfAnOutage plays a day with an outage twice: through engines that come and go, with a receiver that fails, and in one go
+// on a real Kafka. Both find the same episodes, one of all platforms together, and it is delivered with its reason.
 func TestAlertsOfAnOutage(t *testing.T) {
 	const events, seed = 20_000, 3
 	const moscow = 3 * stream.Hour
@@ -73,6 +74,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 		}
 		return sim
 	}
+	cluster := kafkatest.Start(t, kafkatest.Config{Brokers: 1})
 	receiver := &pager{refuse: 3}
 	server := httptest.NewServer(receiver)
 	t.Cleanup(server.Close)
@@ -95,7 +97,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	s.Drain(t)
 	got := episodes(t, s)
 
-	whole := enginetest.New(t, nil)
+	whole := onCluster(t, cluster)
 	whole.Feed(t, simulation(whole), nil)
 	whole.Drain(t)
 	if want := episodes(t, whole); !reflect.DeepEqual(got, want) {

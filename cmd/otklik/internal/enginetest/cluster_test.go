@@ -33,6 +33,7 @@ func onCluster(t *testing.T, c *kafkatest.Cluster) *enginetest.Stack {
 		}
 		topics.Mentions, topics.Panes = db.Name+"."+topics.Mentions, db.Name+"."+topics.Panes
 		topics.DeadLetter, topics.Labels = db.Name+"."+topics.DeadLetter, db.Name+"."+topics.Labels
+		topics.Alerts = db.Name + "." + topics.Alerts
 		cfg.Kafka.GroupPrefix = db.Name
 	})
 }
