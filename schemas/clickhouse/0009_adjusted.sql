@@ -1,4 +1,5 @@
--- Shares with the errors of the classifier taken out, beside the raw ones. Rows of before keep the state no_matrix.
+-- Shares with the errors of the classifier taken out, beside the raw ones. Rows of before keep the state no_matrix. The beginning of an hour or a day is its
+-- end minus a constant, because a condition on it then reads only the rows of that time.
 
 {{range tables "rolling"}}ALTER TABLE {{.}}{{$.OnCluster}}
     ADD COLUMN IF NOT EXISTS adjusted_state Enum8('no_matrix' = 0, 'ok' = 1, 'too_few' = 2, 'weak_matrix' = 3, 'misfit' = 4) COMMENT 'Whether the adjusted shares stand; if not they are NULL. too_few: noise alone makes an interval wider than 0.4. weak_matrix: the errors of the classifier are not known well enough. misfit: labels like these do not come from its confusion matrix. no_matrix: it has none' AFTER net_sentiment_polar,
@@ -53,7 +54,7 @@
     adjusted_net_sentiment_high Nullable(Float64) COMMENT 'Upper 95 % bound of adjusted_net_sentiment',
     is_final Bool COMMENT 'Every pane of the window is final'
 )
-{{definer}} AS SELECT at - toIntervalSecond(window_seconds) AS start, brand, platform,
+{{definer}} AS SELECT at - toIntervalSecond({{if eq . "1h"}}3600{{else}}86400{{end}}) AS start, brand, platform,
     positive + neutral + negative + unlabelled AS mentions, positive + neutral + negative AS labelled, positive, neutral, negative,
     adjusted_state AS state, adjusted_by,
     positive_share, adjusted_positive_share, adjusted_positive_share_low, adjusted_positive_share_high,
