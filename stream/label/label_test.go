@@ -2,6 +2,7 @@ package label
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		text := strings.Replace(string(good), test.from, test.to, 1)
 		_, err := Parse([]byte(text))
-		fault, ok := err.(*Error)
+		fault, ok := errors.AsType[*Error](err)
 		if !ok || fault.Reason != test.reason || !strings.Contains(fault.Detail, test.detail) {
 			t.Errorf("%s: %v, want %s with %q", text, err, test.reason, test.detail)
 		}

@@ -55,7 +55,6 @@ func judgedMentions(t *testing.T, s *enginetest.Stack) []judged {
 type desk struct {
 	rng      *rand.Rand
 	from, to stream.Time // of the story
-	sent     []label.Message
 	said     map[stream.MentionName][]stream.Correction
 }
 
@@ -146,6 +145,7 @@ func TestCorrections(t *testing.T) {
 }
 
 func corrections(t *testing.T, seed uint64) {
+	t.Helper()
 	const events = 600
 	calm := enginetest.New(t, nil)
 	truth := calm.Feed(t, restless(t, calm, seed, events), nil)
