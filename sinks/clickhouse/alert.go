@@ -228,12 +228,12 @@ func (c *Client) Episodes(ctx context.Context, condition string, args ...any) ([
 	var out []alert.Row
 	row := func(scan func(...any) error) error {
 		var (
-			r               alert.Row
-			platform, rule  string
-			opened          time.Time
-			cleared, peak   *time.Time
-			severity        int8
-			level, mad      *float64
+			r                alert.Row
+			platform, rule   string
+			opened           time.Time
+			cleared, peak    *time.Time
+			severity         int8
+			level, mad       *float64
 			share, threshold *float64
 		)
 		if err := scan(&r.Brand, &platform, &rule, &opened, &cleared, &peak, &severity, &r.Peak.Negative, &r.Peak.Labelled, &r.Peak.Mentions,
