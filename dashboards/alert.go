@@ -16,7 +16,7 @@ type rule struct {
 	panel    string // key of the panel
 	window   int64  // seconds before the evaluation that $__fromTime stands for
 	label    string // column that tells instances apart: brand, stage or topic
-	// base returns label, figure, baseline and since (seconds since the Unix epoch). {own} restricts it to the brand of the options.
+	// base returns label, figure, baseline and since (seconds since the Unix epoch). {own} restricts it to the brands of the options.
 	base    string
 	above   bool // fires above the limit, else below it
 	limit   float64
@@ -159,8 +159,8 @@ func (r *rule) build(w *printer, o Options) (alertRule, error) {
 	}
 	base := r.base
 	own := ""
-	if o.Brand != "" && r.label == "brand" {
-		own = " AND brand = '" + o.Brand + "'"
+	if len(o.Brands) > 0 && r.label == "brand" {
+		own = " AND brand IN ('" + strings.Join(o.Brands, "', '") + "')"
 	}
 	base = query(strings.ReplaceAll(base, "{own}", own))
 	link := "/d/" + uid(r.board) + "?from=now-24h&to=now"

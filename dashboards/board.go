@@ -17,8 +17,14 @@ const (
 	FolderTitle = "Otklik"
 )
 
-// DatasourceUID is the ClickHouse data source that is provisioned; the alert rules name it.
-const DatasourceUID = "otklik-clickhouse"
+// The ClickHouse data sources that are provisioned: DatasourceUID logs in as the dashboard reader, for all figures and the alert
+// rules; DeskDatasourceUID as the desk, for the panels that read posts.
+const (
+	DatasourceUID      = "otklik-clickhouse"
+	DeskDatasourceUID  = "otklik-desk"
+	datasourceName     = "Otklik"
+	deskDatasourceName = "Otklik desk"
+)
 
 // tag marks the dashboards, so that each can list the others.
 const tag = "otklik"
@@ -75,6 +81,7 @@ func (b *board) build(w *printer, o Options) (*dashboard.Dashboard, error) { //n
 // lay places the panels from left to right; a panel that does not fit, and a heading, begin a new line.
 func (b *board) lay(w *printer, d *dashboard.Dashboard) error { //nolint:staticcheck // see build
 	var x, y, height uint32
+	desk := b.has(deskVariable)
 	feed := func() {
 		y += height
 		x, height = 0, 0
@@ -99,6 +106,10 @@ func (b *board) lay(w *printer, d *dashboard.Dashboard) error { //nolint:staticc
 		if x+p.w > gridWidth {
 			feed()
 		}
+		if p.variable() == deskVariable && !desk {
+			return fmt.Errorf("dashboard %s: panel %s reads posts: add deskSourceVariable", b.key, p.key)
+		}
+		p.desk = desk
 		built, err := p.build(w, id, dashboard.GridPos{H: p.h, W: p.w, X: x, Y: y})
 		if err != nil {
 			return err
@@ -131,6 +142,7 @@ type variable struct {
 	box     bool     // or a text box
 	multi   bool
 	all     bool
+	own     bool   // brands: opens with those of the options though it offers All
 	allAs   string // what All stands for in a query; "" is every option
 	hidden  bool
 }
@@ -152,8 +164,11 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 		m.Query = &dashboard.StringOrMap{String: &v.plugin}
 		m.Refresh, m.Regex = new(dashboard.VariableRefreshOnDashboardLoad), new("")
 		m.Options = []dashboard.VariableOption{}
-		if v.plugin == clickhouse.Plugin {
-			m.Current = one(DatasourceUID, "Otklik")
+		switch v.name {
+		case clickhouseVariable:
+			m.Current = one(DatasourceUID, datasourceName)
+		case deskVariable:
+			m.Current = one(DeskDatasourceUID, deskDatasourceName)
 		}
 	case v.box:
 		m.Type = dashboard.VariableTypeTextbox
@@ -188,6 +203,10 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 			m.AllValue = &v.allAs
 		}
 		switch {
+		case v.own && v.multi && len(o.Brands) > 0:
+			m.Current = &dashboard.VariableOption{
+				Selected: new(true), Text: dashboard.StringOrArrayOfString{ArrayOfString: o.Brands}, Value: dashboard.StringOrArrayOfString{ArrayOfString: o.Brands},
+			}
 		case v.all && v.multi:
 			m.Current = &dashboard.VariableOption{
 				Selected: new(true), Text: dashboard.StringOrArrayOfString{ArrayOfString: []string{w.word("all")}},
@@ -195,8 +214,8 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 			}
 		case v.all:
 			m.Current = one("$__all", w.word("all"))
-		case v.name == "brand" && o.Brand != "":
-			m.Current = one(o.Brand, o.Brand)
+		case v.own && len(o.Brands) > 0:
+			m.Current = one(o.Brands[0], o.Brands[0])
 		}
 	}
 	return m, nil
@@ -205,13 +224,24 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 // The variables that dashboards share.
 func sourceVariable() variable { return variable{name: clickhouseVariable, plugin: clickhouse.Plugin} }
 
-// brandVariable offers the brands, the most talked about first, which is what a dashboard opens with.
+// deskSourceVariable chooses the data source of the panels that read posts.
+func deskSourceVariable() variable { return variable{name: deskVariable, plugin: clickhouse.Plugin} }
+
+// brandVariable offers the brands, the most talked about first. A dashboard opens with the brands of the options, without them with
+// All where that is offered and else with the first.
 func brandVariable(multi bool) variable {
 	return variable{
-		name: "brand", multi: multi, all: multi,
+		name: "brand", multi: multi, all: multi, own: true,
 		sql: "SELECT brand FROM panes WHERE grain = '1d' AND product = '' AND start >= $__toTime - INTERVAL 400 DAY AND start <= $__toTime\n" +
 			"GROUP BY brand ORDER BY sum(positive + neutral + negative + unlabelled) DESC, brand",
 	}
+}
+
+// competitorVariable is brandVariable that opens with all brands, to compare them.
+func competitorVariable() variable {
+	v := brandVariable(true)
+	v.own = false
+	return v
 }
 
 func platformVariable() variable {

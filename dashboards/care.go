@@ -9,7 +9,7 @@ func careDesk() board {
 	return board{
 		key: "care", from: "now-7d", refresh: "1m",
 		variables: []variable{
-			sourceVariable(), brandVariable(false), platformVariable(), clockVariable(),
+			sourceVariable(), deskSourceVariable(), brandVariable(false), platformVariable(), clockVariable(),
 			{name: "sla", values: []string{"15", "30", "60", "120", "240", "1440"}, current: "60"},
 		},
 		panels: []panel{

@@ -17,7 +17,7 @@ WHERE complaint AND came > began`
 	return board{
 		key: "crisis", from: "now-24h", refresh: "30s",
 		variables: []variable{
-			sourceVariable(), brandVariable(false), platformVariable(),
+			sourceVariable(), deskSourceVariable(), brandVariable(false), platformVariable(),
 			{name: "episode", sql: query(`
 SELECT {episode} AS value, concat(brand, ' ', if(platform = '', '', concat(platform, ' ')), formatDateTime(opened_at, '%Y-%m-%d %H:%i UTC')) AS text
 FROM alerts WHERE {brand} AND opened_at <= $__toTime AND ifNull(cleared_at, $__toTime) >= $__fromTime

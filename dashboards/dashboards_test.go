@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"otklik/schemas"
+	"otklik/stream/brand"
 )
 
 // object and list read generic JSON.
@@ -63,7 +64,13 @@ func whole(t *testing.T, v any) int64 {
 
 // TestCommitted: the files in deploy/grafana are what the code generates. `otklik dashboards --out deploy/grafana` writes them.
 func TestCommitted(t *testing.T) {
-	files, err := Files(Options{}, Langs)
+	var o Options
+	for _, b := range brand.Example().Brands {
+		if b.Own {
+			o.Brands = append(o.Brands, b.Key)
+		}
+	}
+	files, err := Files(o, Langs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,6 +251,9 @@ func TestLinks(t *testing.T) {
 			if !slices.Contains(names, v[1]) {
 				t.Errorf("%s: %s has no variable %s", from, m[1], v[1])
 			}
+			if !slices.Contains(variables[uid(from)], v[1]) {
+				t.Errorf("%s has no variable %s to hand over to %s", from, v[1], m[1])
+			}
 		}
 	}
 	var walk func(from string, v any)
@@ -292,33 +302,84 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestViews: every query reads views that the dashboard user may read, and no table.
+// TestViews: every query reads views that the user of its data source may read, and no table; only those that read posts go to the
+// data source of the desk, and the alert rules do not.
 func TestViews(t *testing.T) {
-	open := schemas.DashboardViews()
-	from := regexp.MustCompile(`(?i)\b(?:FROM|JOIN)\s+([a-z_0-9.]+)`)
-	check := func(name, sql string) {
-		for _, m := range from.FindAllStringSubmatch(sql, -1) {
+	check := func(name, source, sql string) {
+		open := map[string][]string{
+			"${" + clickhouseVariable + "}": schemas.DashboardViews(), DatasourceUID: schemas.DashboardViews(), "${" + deskVariable + "}": schemas.DeskViews(),
+		}[source]
+		posts := false
+		for _, m := range regexp.MustCompile(`(?i)\b(?:FROM|JOIN)\s+([a-z_0-9.]+)`).FindAllStringSubmatch(sql, -1) {
 			if !slices.Contains(open, m[1]) {
-				t.Errorf("%s reads %s", name, m[1])
+				t.Errorf("%s reads %s from %q", name, m[1], source)
+			}
+			posts = posts || m[1] == "posts"
+		}
+		if posts != (source == "${"+deskVariable+"}") {
+			t.Errorf("%s asks %s", name, source)
+		}
+	}
+	seen := 0
+	var walk func(name string, v any)
+	walk = func(name string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			sql, _ := v["rawSql"].(string)
+			if v["type"] == "query" {
+				sql, _ = v["query"].(string)
+			}
+			if sql != "" {
+				source, _ := object(t, v["datasource"])["uid"].(string)
+				check(name, source, sql)
+				seen++
+			}
+			if title, ok := v["title"].(string); ok {
+				name += " " + title
+			}
+			for _, inner := range v {
+				walk(name, inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(name, inner)
 			}
 		}
 	}
-	for _, b := range boards() {
-		for i := range b.panels {
-			check(b.panels[i].key, b.panels[i].sql)
+	for key, d := range generate(t, English) {
+		walk(key, d)
+		var names []string
+		for _, v := range list(object(t, d["templating"])["list"]) {
+			name, _ := object(t, v)["name"].(string)
+			names = append(names, name)
 		}
-		for i := range b.variables {
-			check(b.key, b.variables[i].sql)
+		for _, raw := range list(d["panels"]) {
+			p := object(t, raw)
+			if p["type"] == "row" {
+				continue
+			}
+			source, _ := object(t, p["datasource"])["uid"].(string)
+			if name := strings.Trim(source, "${}"); !slices.Contains(names, name) {
+				t.Errorf("%s: %v: no variable %q", key, p["title"], name)
+			}
+			for _, target := range list(p["targets"]) {
+				if object(t, object(t, target)["datasource"])["uid"] != source && object(t, target)["rawSql"] != nil {
+					t.Errorf("%s: %v and its query have two data sources", key, p["title"])
+				}
+			}
 		}
 	}
+	if seen < 80 {
+		t.Errorf("only %d queries were found", seen)
+	}
 	for _, r := range rules(0.5) {
-		check(r.key, query(r.base))
+		check(r.key, DatasourceUID, query(r.base))
 	}
 }
 
 // TestProvisioning: the files are what Grafana reads, and what provisioning would expand from the environment is there on purpose.
 func TestProvisioning(t *testing.T) {
-	files, err := Provisioning(Options{Lang: Russian, Brand: "alpha", Target: 80, Server: "db:9440", User: "reader", Database: "figures"})
+	files, err := Provisioning(Options{Lang: Russian, Brands: []string{"alpha", "beta"}, Target: 80, Server: "db:9440", User: "reader", DeskUser: "helper", Database: "figures"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +392,7 @@ func TestProvisioning(t *testing.T) {
 			t.Errorf("%s: apiVersion %v", name, v["apiVersion"])
 		}
 	}
-	for _, want := range []string{"host: db", "port: 9440", "username: reader", "defaultDatabase: figures", "password: $OTKLIK_DASHBOARD_PASSWORD"} {
+	for _, want := range []string{"host: db", "port: 9440", "username: reader", "defaultDatabase: figures", "password: $OTKLIK_DASHBOARD_PASSWORD", "username: helper", "password: $OTKLIK_DESK_PASSWORD"} {
 		if !bytes.Contains(files["datasources/otklik.yaml"], []byte(want)) {
 			t.Errorf("the data source lacks %q:\n%s", want, files["datasources/otklik.yaml"])
 		}
@@ -360,8 +421,8 @@ func TestProvisioning(t *testing.T) {
 			t.Errorf("%s: the condition is %s, the last expression %s", r.UID, r.Condition, last)
 		}
 		sql, _ := r.Data[0].Model["rawSql"].(string)
-		if strings.HasPrefix(sql, "SELECT toString(brand)") != strings.Contains(sql, "brand = 'alpha'") {
-			t.Errorf("%s does not keep to the brand", r.UID)
+		if strings.HasPrefix(sql, "SELECT toString(brand)") != strings.Contains(sql, "brand IN ('alpha', 'beta')") {
+			t.Errorf("%s does not keep to the brands", r.UID)
 		}
 	}
 	if len(seen) != 8 || !bytes.Contains(files["alerting/rules.yaml"], []byte("< 0.8")) {
@@ -372,18 +433,33 @@ func TestProvisioning(t *testing.T) {
 // TestOptions: what cannot be generated is refused with a reason.
 func TestOptions(t *testing.T) {
 	for _, o := range []Options{
-		{Lang: "de"}, {Target: 100}, {Target: -1}, {Brand: "a' OR 1"}, {Server: "nohost"}, {Server: "host:"},
+		{Lang: "de"}, {Target: 100}, {Target: -1}, {Brands: []string{"alpha", "a' OR 1"}}, {Brands: []string{""}}, {User: "desk"}, {Server: "nohost"}, {Server: "host:"},
 	} {
 		if _, err := Files(o, Langs); err == nil {
 			t.Errorf("%+v was taken", o)
 		}
 	}
-	d, err := Dashboards(Options{Brand: "alpha", Target: 82.5})
+	d, err := Dashboards(Options{Brands: []string{"alpha", "beta"}, Target: 82.5})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(d["reputation.json"], []byte(`"alpha"`)) || !bytes.Contains(d["reputation.json"], []byte(`"82.5"`)) {
-		t.Error("brand or target is not in the dashboard")
+	if !bytes.Contains(d["reputation.json"], []byte(`"82.5"`)) {
+		t.Error("the target is not in the dashboard")
+	}
+	for file, want := range map[string]any{
+		"reputation.json": "alpha", "care.json": "alpha", "posts.json": []any{"alpha", "beta"}, "communities.json": []any{"alpha", "beta"}, "competitors.json": []any{"$__all"},
+	} {
+		v, err := decode(d[file])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range list(object(t, object(t, v)["templating"])["list"]) {
+			if v := object(t, v); v["name"] == "brand" {
+				if diff := cmp.Diff(want, object(t, v["current"])["value"]); diff != "" {
+					t.Errorf("%s opens with another brand: %s", file, diff)
+				}
+			}
+		}
 	}
 }
 

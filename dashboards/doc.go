@@ -39,8 +39,9 @@ func ParseLang(code string) (Lang, error) {
 // Options say what to generate. Only Lang is needed.
 type Options struct {
 	Lang Lang
-	// Brand that the dashboards open with; "" takes the one that is talked about most.
-	Brand string
+	// Brands that the dashboards open with and the alert rules keep to; where a dashboard chooses one brand it opens with the first.
+	// Without any it opens with the one that is talked about most, and the rules watch all.
+	Brands []string
 	// Target for the loyal share in percent; 0 is DefaultTarget.
 	Target float64
 	// Database of the reading views; "" is schemas.DefaultDatabase.
@@ -49,21 +50,27 @@ type Options struct {
 	Server string
 	// User of ClickHouse that Grafana logs in as; "" is DefaultUser. Its password comes from PasswordEnv of Grafana's environment.
 	User string
+	// DeskUser is the user for panels of posts; "" is DefaultDeskUser. Its password comes from DeskPasswordEnv.
+	DeskUser string
 	// Runbook is the address of the runbook that alerts point to; "" is DefaultRunbook.
 	Runbook string
 }
 
 // Defaults of Options.
 const (
-	DefaultServer  = "clickhouse:9000"
-	DefaultUser    = "dashboard"
-	DefaultRunbook = "deploy/RUNBOOK.md"
+	DefaultServer   = "clickhouse:9000"
+	DefaultUser     = "dashboard"
+	DefaultDeskUser = "desk"
+	DefaultRunbook  = "deploy/RUNBOOK.md"
 )
 
-// PasswordEnv is the environment variable of Grafana that holds the password of the data source.
-const PasswordEnv = "OTKLIK_DASHBOARD_PASSWORD" //nolint:gosec // the name of a variable
+// The environment variables of Grafana that hold the passwords of the data sources.
+const (
+	PasswordEnv     = "OTKLIK_DASHBOARD_PASSWORD" //nolint:gosec // the name of a variable
+	DeskPasswordEnv = "OTKLIK_DESK_PASSWORD"      //nolint:gosec // as above
+)
 
-var brandKey = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
+var brandKey = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 // withDefaults returns o with its unset fields set, and reports what cannot be generated.
 func (o Options) withDefaults() (Options, error) {
@@ -72,6 +79,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Database = cmp.Or(o.Database, schemas.DefaultDatabase)
 	o.Server = cmp.Or(o.Server, DefaultServer)
 	o.User = cmp.Or(o.User, DefaultUser)
+	o.DeskUser = cmp.Or(o.DeskUser, DefaultDeskUser)
 	o.Runbook = cmp.Or(o.Runbook, DefaultRunbook)
 	if _, err := ParseLang(string(o.Lang)); err != nil {
 		return o, err
@@ -79,8 +87,13 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Target <= 0 || o.Target >= 100 {
 		return o, fmt.Errorf("target %v: give a loyal share in percent, between 0 and 100", o.Target)
 	}
-	if !brandKey.MatchString(o.Brand) {
-		return o, fmt.Errorf("brand %q: give the key of a brand of the catalogue", o.Brand)
+	for _, b := range o.Brands {
+		if !brandKey.MatchString(b) {
+			return o, fmt.Errorf("brand %q: give the key of a brand of the catalogue", b)
+		}
+	}
+	if o.User == o.DeskUser {
+		return o, fmt.Errorf("ClickHouse user %s: the panels of posts need a user of their own, whose rights differ", o.User)
 	}
 	if _, port, err := net.SplitHostPort(o.Server); err != nil || port == "" {
 		return o, fmt.Errorf("ClickHouse %q: give host:port of its native protocol", o.Server)

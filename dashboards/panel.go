@@ -3,6 +3,7 @@ package dashboards
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/grafana/grafana-foundation-sdk/go/barchart"
@@ -15,6 +16,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 
 	"otklik/dashboards/clickhouse"
+	"otklik/schemas"
 )
 
 // kind is what a panel draws.
@@ -42,6 +44,7 @@ type panel struct {
 	byName bool     // one line for each value of the text column; cols is the figure
 	row    bool     // not a panel: a heading
 	more   string   // label of the series when byName, "" is the only label
+	desk   bool     // its dashboard has deskVariable
 }
 
 // ref is the data source that a dashboard's variable of that name chooses.
@@ -52,6 +55,7 @@ func ref(plugin, variable string) common.DataSourceRef {
 
 const (
 	clickhouseVariable = "datasource"
+	deskVariable       = "desk"
 	prometheusVariable = "prometheus"
 )
 
@@ -61,7 +65,7 @@ func (p *panel) build(w *printer, id uint32, at dashboard.GridPos) (*dashboard.P
 	if p.def != "" {
 		about += "\n\n" + w.word("definition") + ": " + w.definition(p.def)
 	}
-	source := ref(clickhouse.Plugin, clickhouseVariable)
+	source := ref(clickhouse.Plugin, p.variable())
 	out := &dashboard.Panel{
 		Id: &id, Title: &title, Description: &about, GridPos: &at, Datasource: &source,
 		FieldConfig: &dashboard.FieldConfigSource{Overrides: []dashboard.DashboardFieldConfigSourceOverrides{}},
@@ -82,23 +86,42 @@ func (p *panel) build(w *printer, id uint32, at dashboard.GridPos) (*dashboard.P
 		out.Interval = new("1m")
 	}
 	if p.drill != "" {
-		out.Links = []dashboard.DashboardLink{drillLink(w, p.drill)}
+		out.Links = []dashboard.DashboardLink{drillLink(w, p.drill, p.desk)}
 	}
 	p.draw(out)
 	return out, p.configure(w, out)
 }
 
-// drillLink leads to another dashboard with the time range and the variables of this one.
-func drillLink(w *printer, to string) dashboard.DashboardLink {
+// viewRead finds the views that a query reads.
+var viewRead = regexp.MustCompile(`(?i)\b(?:FROM|JOIN)\s+([a-z_0-9.]+)`)
+
+// variable is the name of the variable that chooses the panel's data source: that of the desk where the query reads a view that the
+// dashboard reader may not read.
+func (p *panel) variable() string {
+	open := schemas.DashboardViews()
+	for _, m := range viewRead.FindAllStringSubmatch(p.sql, -1) {
+		if !slices.Contains(open, m[1]) {
+			return deskVariable
+		}
+	}
+	return clickhouseVariable
+}
+
+// drillLink leads to another dashboard with the time range and the variables of this one, which has deskVariable with desk.
+func drillLink(w *printer, to string, desk bool) dashboard.DashboardLink {
 	title, _ := w.dashboard(to)
 	link := dashboard.NewDashboardLink()
 	link.Title, link.Type, link.Icon = title, dashboard.DashboardLinkTypeLink, "dashboard"
-	link.Url, link.Tags = new(drillAddress(to)), []string{}
+	link.Url, link.Tags = new(drillAddress(to, desk)), []string{}
 	return *link
 }
 
-func drillAddress(to string) string {
-	return "/d/" + uid(to) + "?${__url_time_range}&${" + clickhouseVariable + ":queryparam}&${brand:queryparam}&${platform:queryparam}"
+func drillAddress(to string, desk bool) string {
+	address := "/d/" + uid(to) + "?${__url_time_range}&${" + clickhouseVariable + ":queryparam}&${brand:queryparam}&${platform:queryparam}"
+	if desk && slices.ContainsFunc(boards(), func(b board) bool { return b.key == to && b.has(deskVariable) }) {
+		address += "&${" + deskVariable + ":queryparam}"
+	}
+	return address
 }
 
 // draw sets the type of the panel and its options.
@@ -321,7 +344,7 @@ func (p *panel) properties(w *printer, column string, s *style) []dashboard.Dyna
 		if column == "product" && p.drill != "" {
 			link := dashboard.NewDashboardLink()
 			title, _ := w.dashboard(p.drill)
-			link.Title, link.Type, link.Url, link.Tags = title, dashboard.DashboardLinkTypeLink, new(drillAddress(p.drill)+"&var-product=${__value.raw}"), []string{}
+			link.Title, link.Type, link.Url, link.Tags = title, dashboard.DashboardLinkTypeLink, new(drillAddress(p.drill, p.desk)+"&var-product=${__value.raw}"), []string{}
 			set["links"] = []dashboard.DashboardLink{*link}
 		}
 	case number, groups:

@@ -9,21 +9,21 @@ func posts() board {
 	return board{
 		key: "posts", from: "now-24h", refresh: "30s",
 		variables: []variable{
-			sourceVariable(), brandVariable(true), platformVariable(), productVariable(),
+			sourceVariable(), deskSourceVariable(), brandVariable(true), platformVariable(), productVariable(),
 			{name: "severity", values: []string{"0", "1", "2", "3"}, current: "0"},
 			{name: "state", values: []string{"all", "waiting"}, current: "all"},
 		},
 		panels: []panel{
 			{key: "posts.count", kind: number, w: 6, h: 4, cols: []string{"negatives"}, def: "mention", sql: query(`
-SELECT count() AS negatives FROM posts WHERE ` + pick)},
+SELECT count() AS negatives FROM voices WHERE ` + pick)},
 			{key: "posts.waiting", kind: number, w: 6, h: 4, cols: []string{"waiting_negative"}, def: "next_response_time", sql: query(`
 SELECT count() AS waiting_negative
 FROM posts WHERE ` + pick + ` AND (brand, platform, item_id) IN (SELECT brand, platform, item_id FROM waits WHERE ` + waits + ` AND answered_at IS NULL)`)},
 			{key: "posts.severe", kind: number, w: 6, h: 4, cols: []string{"severe"}, def: "priority", sql: query(`
-SELECT countIf(severity >= 2) AS severe FROM posts WHERE ` + pick)},
+SELECT countIf(severity >= 2) AS severe FROM voices WHERE ` + pick)},
 			{key: "posts.audience", kind: number, w: 6, h: 4, cols: []string{"audience"}, def: "potential_audience", sql: query(`
 SELECT sum(followers) AS audience
-FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM posts WHERE ` + pick + ` GROUP BY voice)`)},
+FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM voices WHERE ` + pick + ` GROUP BY voice)`)},
 			{
 				key: "posts.queue", kind: rows, w: 24, h: 16, def: "priority",
 				cols: []string{"priority", "severity", "followers", "waiting", "published_at", "brand", "platform", "products", "post", "post_url", "claim_state"},
@@ -41,7 +41,7 @@ ORDER BY priority DESC NULLS LAST, severity DESC, followers DESC NULLS LAST, pub
 			{key: "posts.series", kind: bars, w: 24, h: 8, cols: []string{"severity_3", "severity_2", "severity_1", "severity_0"}, def: "priority", sql: query(`
 SELECT $__timeInterval(published_at) AS time, countIf(severity = 3) AS severity_3, countIf(severity = 2) AS severity_2, countIf(severity = 1) AS severity_1,
     countIf(severity = 0) AS severity_0
-FROM posts WHERE ` + pick + ` GROUP BY time ORDER BY time`)},
+FROM voices WHERE ` + pick + ` GROUP BY time ORDER BY time`)},
 		},
 	}
 }
@@ -51,7 +51,7 @@ func topics() board {
 	const pick = "{grain} AND $__timeFilter(start) AND {brand} AND {platform} AND product != '' AND $__conditionalAll(product IN (${product:singlequote}), $product)"
 	return board{
 		key: "topics", from: "now-7d", refresh: "1m",
-		variables: []variable{sourceVariable(), brandVariable(false), platformVariable(), productVariable()},
+		variables: []variable{sourceVariable(), deskSourceVariable(), brandVariable(false), platformVariable(), productVariable()},
 		panels: []panel{
 			{
 				key: "topics.products", kind: rows, w: 24, h: 9, def: "sentiment_share", drill: "posts",

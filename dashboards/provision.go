@@ -59,7 +59,7 @@ func alertGroupOf(w *printer, o Options) (alertGroup, error) {
 	return group, nil
 }
 
-// Provisioning returns the files of Grafana's provisioning folder, by path below it: the data source, the provider of the
+// Provisioning returns the files of Grafana's provisioning folder, by path below it: the data sources, the provider of the
 // dashboards, the alert rules, the message template, and examples of a contact point and a notification policy, which Grafana does
 // not load because of their names.
 func Provisioning(o Options) (map[string][]byte, error) {
@@ -80,11 +80,10 @@ func Provisioning(o Options) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ClickHouse %s: the port is no number: %w", o.Server, err)
 	}
-	source := yaml.MapSlice{
-		{Key: "apiVersion", Value: 1},
-		{Key: "datasources", Value: []yaml.MapSlice{{
-			{Key: "name", Value: "Otklik"},
-			{Key: "uid", Value: DatasourceUID},
+	datasource := func(name, uid, user, passwordEnv string) yaml.MapSlice {
+		return yaml.MapSlice{
+			{Key: "name", Value: name},
+			{Key: "uid", Value: uid},
 			{Key: "type", Value: clickhouse.Plugin},
 			{Key: "access", Value: "proxy"},
 			{Key: "orgId", Value: 1},
@@ -93,13 +92,20 @@ func Provisioning(o Options) (map[string][]byte, error) {
 				{Key: "host", Value: host},
 				{Key: "port", Value: number},
 				{Key: "protocol", Value: "native"},
-				{Key: "username", Value: o.User},
+				{Key: "username", Value: user},
 				{Key: "defaultDatabase", Value: o.Database},
 				{Key: "dialTimeout", Value: "10"},
 				{Key: "queryTimeout", Value: "60"},
 			}},
-			{Key: "secureJsonData", Value: yaml.MapSlice{{Key: "password", Value: "$" + PasswordEnv}}},
-		}}},
+			{Key: "secureJsonData", Value: yaml.MapSlice{{Key: "password", Value: "$" + passwordEnv}}},
+		}
+	}
+	sources := yaml.MapSlice{
+		{Key: "apiVersion", Value: 1},
+		{Key: "datasources", Value: []yaml.MapSlice{
+			datasource(datasourceName, DatasourceUID, o.User, PasswordEnv),
+			datasource(deskDatasourceName, DeskDatasourceUID, o.DeskUser, DeskPasswordEnv),
+		}},
 	}
 	provider := yaml.MapSlice{
 		{Key: "apiVersion", Value: 1},
@@ -124,7 +130,7 @@ func Provisioning(o Options) (map[string][]byte, error) {
 		}}},
 	}
 	files := map[string]any{
-		"datasources/otklik.yaml": source, "dashboards/otklik.yaml": provider,
+		"datasources/otklik.yaml": sources, "dashboards/otklik.yaml": provider,
 		"alerting/rules.yaml": alertFile{APIVersion: 1, Groups: []alertGroup{group}}, "alerting/templates.yaml": template,
 	}
 	out := map[string][]byte{

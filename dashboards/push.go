@@ -42,17 +42,18 @@ func (e *statusError) Error() string {
 }
 
 // Push puts the folder, the dashboards, the message template and the alert rules into Grafana and returns what it changed; a second
-// call changes nothing. The data source must be there: it holds a password, which is provisioned and not pushed.
+// call changes nothing. The data sources must be there: they hold passwords, which are provisioned and not pushed.
 func (g *Grafana) Push(ctx context.Context, o Options) (changed []string, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := g.get(ctx, "/api/datasources/uid/"+DatasourceUID); err != nil {
-		if isMissing(err) {
-			return nil, fmt.Errorf("the data source %s is missing: provision it with the file that `otklik dashboards --out DIR` writes, or create it with this uid", DatasourceUID)
+	for _, source := range []string{DatasourceUID, DeskDatasourceUID} {
+		if _, err := g.get(ctx, "/api/datasources/uid/"+source); isMissing(err) {
+			return nil, fmt.Errorf("the data source %s is missing: provision it with the file that `otklik dashboards --out DIR` writes, or create it with this uid", source)
+		} else if err != nil {
+			return nil, fmt.Errorf("data source %s: %w", source, err)
 		}
-		return nil, fmt.Errorf("data source %s: %w", DatasourceUID, err)
 	}
 	if made, err := g.folder(ctx); err != nil {
 		return nil, err

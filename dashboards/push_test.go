@@ -85,6 +85,10 @@ func TestPush(t *testing.T) {
 		t.Errorf("without a data source: %v", err)
 	}
 	f.things["/api/datasources/uid/"+DatasourceUID] = map[string]any{"uid": DatasourceUID}
+	if _, err := g.Push(t.Context(), Options{}); err == nil || !strings.Contains(err.Error(), "data source otklik-desk is missing") {
+		t.Errorf("without the data source of the desk: %v", err)
+	}
+	f.things["/api/datasources/uid/"+DeskDatasourceUID] = map[string]any{"uid": DeskDatasourceUID}
 	changed, err := g.Push(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -104,7 +104,7 @@ ORDER BY time, brand`)
 	}
 	return board{
 		key: "competitors", from: "now-7d", refresh: "1m", quarters: true,
-		variables: []variable{sourceVariable(), brandVariable(true), platformVariable()},
+		variables: []variable{sourceVariable(), competitorVariable(), platformVariable()},
 		panels: []panel{
 			{
 				key: "competitors.table", kind: rows, w: 24, h: 7, def: "sentiment_share", drill: "reputation",

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -12,19 +13,18 @@ func Dictionary() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	open := map[string]bool{}
+	readers := map[string]string{}
+	for _, v := range DeskViews() {
+		readers[v] = "analyst, desk"
+	}
 	for _, v := range dashboardViews {
-		open[v] = true
+		readers[v] = "analyst, desk, dashboard"
 	}
 	var b strings.Builder
 	b.WriteString("### Views\n\nWhat readers query, in the database `otklik`.\n")
 	for _, t := range tables {
 		if t.View {
-			who := "analyst"
-			if open[t.Name] {
-				who = "analyst, dashboard"
-			}
-			section(&b, &t, who)
+			section(&b, &t, cmp.Or(readers[t.Name], "analyst"))
 		}
 	}
 	b.WriteString("\n### Storage tables\n\nWhat the engine writes, in the database `otklik_store`; closed to readers. Columns that a view shows too are described there.\n")

@@ -13,6 +13,7 @@ const (
 	WriterName    = "otklik_writer"
 	AnalystName   = "otklik_analyst"
 	DashboardName = "otklik_dashboard"
+	DeskName      = "otklik_desk"
 )
 
 // Quota bounds what a user may ask for in an interval; zero fields are unbounded.
@@ -30,6 +31,7 @@ type User struct {
 	Name     string
 	Password string            // in the clear; never printed by this package except in UserStatements
 	Grants   []string          // statements without the user: "GRANT SELECT ON otklik.*"
+	Revokes  []string          // likewise, "REVOKE SELECT ON otklik.posts": what the user may have held and must not hold
 	Settings map[string]string // profile
 	Limits   map[string]uint64 // settings that the user may lower but not raise
 	Quota    Quota
@@ -37,15 +39,15 @@ type User struct {
 
 // Credentials are the names and passwords of the users. An empty name is the default name.
 type Credentials struct {
-	Writer, Analyst, Dashboard                         string
-	WriterPassword, AnalystPassword, DashboardPassword string
+	Writer, Analyst, Dashboard, Desk                                 string
+	WriterPassword, AnalystPassword, DashboardPassword, DeskPassword string
 }
 
 func (c Credentials) withDefaults() Credentials {
 	for _, n := range []struct {
 		name *string
 		def  string
-	}{{&c.Writer, WriterName}, {&c.Analyst, AnalystName}, {&c.Dashboard, DashboardName}} {
+	}{{&c.Writer, WriterName}, {&c.Analyst, AnalystName}, {&c.Dashboard, DashboardName}, {&c.Desk, DeskName}} {
 		if *n.name == "" {
 			*n.name = n.def
 		}
@@ -53,30 +55,38 @@ func (c Credentials) withDefaults() Credentials {
 	return c
 }
 
-// dashboardViews are the views without authors and customers: all that a dashboard may read. Only posts shows texts and addresses,
-// which the desk works from.
+// dashboardViews are the views without texts, addresses, authors and customers: all that the dashboard reader may read.
 var dashboardViews = []string{
 	"sentiment_1m", "sentiment_1h", "sentiment_1d", "adjusted_1h", "adjusted_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
 	"share_of_voice", "audience", "community_growth", "communities", "alerts", "alert_reasons", "alert_deliveries", "claims", "ledger", "books", "freshness", "deadletter_reasons",
-	"voices", "posts", "waits", "label_quality",
+	"voices", "waits", "label_quality",
 }
+
+// postViews are the views with texts and addresses and without authors, which the desk works from.
+var postViews = []string{"posts"}
 
 // DashboardViews returns the names of the views that the dashboard reader may read.
 func DashboardViews() []string { return slices.Clone(dashboardViews) }
 
+// DeskViews returns the names of the views that the desk may read: those of the dashboard reader and the ones with texts.
+func DeskViews() []string { return slices.Concat(dashboardViews, postViews) }
+
 const gibibyte = 1 << 30
 
-// Users returns the three users: the writer owns both databases, the analyst reads every view, the dashboard reader only
-// views without authors and customers.
+// Users returns the four users: the writer owns both databases, the analyst reads every view, the dashboard reader only
+// views without texts and authors, the desk these and the posts that it answers, without their authors.
 func Users(database string, c Credentials) []User {
 	if database == "" {
 		database = DefaultDatabase
 	}
 	c = c.withDefaults()
 	store := Store(database)
-	dashboard := make([]string, len(dashboardViews))
-	for i, v := range dashboardViews {
-		dashboard[i] = fmt.Sprintf("GRANT SELECT ON %s.%s", database, v)
+	each := func(statement string, views []string) []string {
+		out := make([]string, len(views))
+		for i, v := range views {
+			out[i] = fmt.Sprintf("%s SELECT ON %s.%s", statement, database, v)
+		}
+		return out
 	}
 	return []User{
 		{
@@ -104,7 +114,14 @@ func Users(database string, c Credentials) []User {
 		},
 		{
 			Name: c.Dashboard, Password: c.DashboardPassword,
-			Grants:   dashboard,
+			Grants: each("GRANT", dashboardViews), Revokes: each("REVOKE", postViews),
+			Settings: map[string]string{"readonly": "2"},
+			Limits:   map[string]uint64{"max_execution_time": 60, "max_memory_usage": gibibyte},
+			Quota:    Quota{Interval: time.Hour, Queries: 100_000, ExecutionTime: 4 * time.Hour},
+		},
+		{
+			Name: c.Desk, Password: c.DeskPassword,
+			Grants:   each("GRANT", DeskViews()),
 			Settings: map[string]string{"readonly": "2"},
 			Limits:   map[string]uint64{"max_execution_time": 60, "max_memory_usage": gibibyte},
 			Quota:    Quota{Interval: time.Hour, Queries: 100_000, ExecutionTime: 4 * time.Hour},
@@ -112,7 +129,7 @@ func Users(database string, c Credentials) []User {
 	}
 }
 
-// UserStatements returns the statements that create or change users on a real server: settings profile, user, quota and
+// UserStatements returns the statements that create or change users on a real server: settings profile, user, quota, revokes and
 // grants of each. They hold the passwords: never print or log them. A user without a password is refused.
 func UserStatements(cluster string, users []User) ([]string, error) {
 	if cluster != "" && !clusterName.MatchString(cluster) {
@@ -148,6 +165,9 @@ func UserStatements(cluster string, users []User) ([]string, error) {
 			out = append(out,
 				fmt.Sprintf("CREATE QUOTA IF NOT EXISTS %s_quota%s", u.Name, on),
 				fmt.Sprintf("ALTER QUOTA %s_quota%s FOR INTERVAL %d SECOND MAX %s TO %s", u.Name, on, int64(u.Quota.Interval/time.Second), limits, u.Name))
+		}
+		for _, r := range u.Revokes {
+			out = append(out, strings.Replace(r, "REVOKE", "REVOKE"+on, 1)+" FROM "+u.Name)
 		}
 		for _, g := range u.Grants {
 			out = append(out, strings.Replace(g, "GRANT", "GRANT"+on, 1)+" TO "+u.Name)

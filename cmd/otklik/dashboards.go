@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"otklik/cmd/otklik/internal/config"
 	"otklik/dashboards"
 )
 
@@ -18,8 +20,8 @@ const grafanaTokenEnv = "GRAFANA_TOKEN"
 // dashboardsOptions are the flags of `otklik dashboards`.
 type dashboardsOptions struct {
 	dashboards.Options
-	out, push, lang, token string
-	check                  bool
+	config, out, push, lang, token string
+	check                          bool
 }
 
 // newDashboardsCommand returns `otklik dashboards`.
@@ -28,19 +30,24 @@ func newDashboardsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dashboards --out DIR | --push URL",
 		Short: "Write Grafana's dashboards, alert rules and data source",
-		Long: `Writes dashboards, alert rules, the ClickHouse data source and message templates as files that Grafana provisions:
+		Long: `Writes dashboards, alert rules, the ClickHouse data sources and message templates as files that Grafana provisions:
 
   DIR/provisioning       to be Grafana's provisioning folder
   DIR/dashboards/LANG    to be ` + dashboards.DashboardPath + `
 
 The dashboards are written in every language unless --lang chooses one; the alert rules are in that language, else in
-English. Without --brand the dashboards open with the brand that is talked about most, and the alert rules watch every brand.
+English. The dashboards open with your own brands, and the alert rules about brands watch these and not the competitors: those
+that the catalogue of the configuration calls own, or those of --brand. Database and users are the configuration's too.
+
+Figures are read as the dashboard user. The panels that show posts have a data source of their own, which logs in as the desk:
+to the dashboard user texts are closed.
 
 --check writes nothing and fails when the files in DIR are not what would be written. --push puts everything but the data
-source into a running Grafana, with a service account's token from $` + grafanaTokenEnv + `, and says what it changed.`,
+sources into a running Grafana, with a service account's token from $` + grafanaTokenEnv + `, and says what it changed.`,
 		Example: `  otklik dashboards --out deploy/grafana
   otklik dashboards --out deploy/grafana --check
-  otklik dashboards --out grafana --lang ru --brand mts --target 80 --clickhouse clickhouse.internal:9000
+  otklik dashboards -c otklik.yaml --out grafana --lang ru --target 80 --clickhouse clickhouse.internal:9000
+  otklik dashboards --out grafana --brand mts,beeline
   GRAFANA_TOKEN=… otklik dashboards --push http://127.0.0.1:3000 --lang ru`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,23 +66,45 @@ source into a running Grafana, with a service account's token from $` + grafanaT
 				}
 				o.Lang, langs = lang, []dashboards.Lang{lang}
 			}
+			cfg, err := loadConfig(cmd, o.config)
+			if err != nil {
+				return err
+			}
+			o.configured(cfg)
 			return writeDashboards(cmd.Context(), cmd.OutOrStdout(), &o, langs)
 		},
 	}
+	addConfigFlag(cmd, &o.config)
 	f := cmd.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "`folder` to write to")
 	f.StringVar(&o.push, "push", "", "`address` of a running Grafana to put everything into")
 	f.BoolVar(&o.check, "check", false, "write nothing; fail when the files in --out differ")
 	f.StringVar(&o.lang, "lang", "", "`language` of the texts: en or ru (default: dashboards in both, alert rules in English)")
-	f.StringVar(&o.Brand, "brand", "", "`key` of the brand to open with and to alert about")
+	f.StringSliceVar(&o.Brands, "brand", nil, "`keys` of the brands to open with and to alert about (default: the own brands of the catalogue)")
 	f.Float64Var(&o.Target, "target", dashboards.DefaultTarget, "loyal share to reach, in `percent`")
-	f.StringVar(&o.Database, "database", "", "ClickHouse `database` of the reading views (default otklik)")
+	f.StringVar(&o.Database, "database", "", "ClickHouse `database` of the reading views (default clickhouse.database)")
 	f.StringVar(&o.Server, "clickhouse", dashboards.DefaultServer, "`host:port` of ClickHouse's native protocol as Grafana reaches it")
-	f.StringVar(&o.User, "user", dashboards.DefaultUser, "ClickHouse `user` of Grafana; its password comes from $"+dashboards.PasswordEnv+" of Grafana's environment")
+	f.StringVar(&o.User, "user", "", "ClickHouse `user` of Grafana (default clickhouse.dashboard.user); its password comes from $"+dashboards.PasswordEnv+" of Grafana's environment")
+	f.StringVar(&o.DeskUser, "desk-user", "", "ClickHouse `user` of the panels of posts (default clickhouse.desk.user); its password comes from $"+dashboards.DeskPasswordEnv)
 	f.StringVar(&o.Runbook, "runbook", dashboards.DefaultRunbook, "`address` of the runbook that alerts point to")
 	cmd.MarkFlagsOneRequired("out", "push")
 	cmd.MarkFlagsMutuallyExclusive("out", "push")
 	return cmd
+}
+
+// configured takes from the configuration what no flag states.
+func (o *dashboardsOptions) configured(cfg *config.Config) {
+	o.Database = cmp.Or(o.Database, cfg.ClickHouse.Database)
+	o.User = cmp.Or(o.User, cfg.ClickHouse.Dashboard.User)
+	o.DeskUser = cmp.Or(o.DeskUser, cfg.ClickHouse.Desk.User)
+	if len(o.Brands) > 0 {
+		return
+	}
+	for i := range cfg.Brands.Brands {
+		if b := &cfg.Brands.Brands[i]; b.Own {
+			o.Brands = append(o.Brands, b.Key)
+		}
+	}
 }
 
 // errStale says that committed dashboards are not what the code generates.

@@ -78,7 +78,7 @@ func (r *fileRule) evaluate(t testing.TB, d *grafanaDB, at time.Time) map[string
 			if err != nil {
 				t.Fatalf("%s: %v", r.UID, err)
 			}
-			answer, err := d.query(t.Context(), sql)
+			answer, err := d.query(t.Context(), q.DatasourceUID, sql)
 			if err != nil {
 				t.Fatalf("%s %s: %v\n%s", r.UID, q.RefID, err, sql)
 			}
@@ -149,10 +149,10 @@ func loyalShare(d *grafanaDB, brand string) float64 {
 func testAlerts(t *testing.T, crisis, calm *grafanaDB) {
 	t.Helper()
 	// The labels, and so the shares, are those of the shipped model: the target lies between the two days.
-	rules := readRules(t, dashboards.Options{Brand: "mts", Target: 50 * (loyalShare(crisis, "mts") + loyalShare(calm, "mts"))})
+	rules := readRules(t, dashboards.Options{Brands: []string{"mts"}, Target: 50 * (loyalShare(crisis, "mts") + loyalShare(calm, "mts"))})
 	clock := time.Now()
 	height := crisis.now.Add(-6*time.Hour - 30*time.Minute) // 17:30 in Moscow
-	r, err := calm.query(t.Context(), "SELECT toUnixTimestamp(min(watermark)) FROM freshness")
+	r, err := calm.query(t.Context(), dashboards.DatasourceUID, "SELECT toUnixTimestamp(min(watermark)) FROM freshness")
 	if err != nil {
 		t.Fatal(err)
 	}

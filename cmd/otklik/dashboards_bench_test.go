@@ -106,7 +106,7 @@ func BenchmarkDashboards(b *testing.B) {
 			b.Fatalf("%v\n%s", err, statement)
 		}
 	}
-	d := &grafanaDB{http: "http://" + server.HTTP(), name: "year", user: schemas.DashboardName, password: password(b, server, schemas.DashboardName), now: time.Now()}
+	d := &grafanaDB{http: "http://" + server.HTTP(), name: "year", logins: grafanaLogins(b, server), now: time.Now()}
 	type line struct {
 		panel string
 		ms    float64 // at the default range
@@ -130,7 +130,7 @@ func BenchmarkDashboards(b *testing.B) {
 				}
 				best := line{panel: key + ": " + p.Title, ms: 1e9}
 				for range 3 {
-					r, err := d.query(b.Context(), sql)
+					r, err := d.query(b.Context(), s.source(p.Targets[0].Datasource), sql)
 					if err != nil {
 						b.Fatalf("%s: %v", best.panel, err)
 					}
@@ -139,7 +139,7 @@ func BenchmarkDashboards(b *testing.B) {
 				if sql, err = two.expand(p.Targets[0].RawSQL); err != nil {
 					b.Fatal(err)
 				}
-				r, err := d.query(b.Context(), sql)
+				r, err := d.query(b.Context(), two.source(p.Targets[0].Datasource), sql)
 				if err != nil {
 					b.Fatalf("%s over two years: %v", best.panel, err)
 				}

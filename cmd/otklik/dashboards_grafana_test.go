@@ -16,6 +16,7 @@ import (
 
 	"otklik/cmd/otklik/internal/config"
 	"otklik/cmd/otklik/internal/enginetest"
+	"otklik/dashboards"
 	"otklik/deploy/embedded"
 	"otklik/deploy/embedded/embeddedtest"
 	"otklik/schemas"
@@ -23,18 +24,28 @@ import (
 	"otklik/stream/simulate"
 )
 
-// The parts of Grafana and of its ClickHouse plugin that the tests need: variables, macros, and queries as the dashboard user.
+// The parts of Grafana and of its ClickHouse plugin that the tests need: variables, macros, and queries as the users of the data
+// sources.
 
-// grafanaDB is one database seen as the dashboard user sees it.
+// grafanaDB is one database seen as Grafana sees it.
 type grafanaDB struct {
-	http, name     string
-	user, password string
-	stack          *enginetest.Stack
-	truth          *simulate.Truth
-	now            time.Time // end of the story
+	http, name string
+	logins     map[string]*url.Userinfo // by the uid of the data source
+	stack      *enginetest.Stack
+	truth      *simulate.Truth
+	now        time.Time // end of the story
 }
 
-// grafanaServer starts a ClickHouse with a dashboard user for the databases and returns its address over both protocols.
+// grafanaLogins are the users of the data sources.
+func grafanaLogins(t testing.TB, server *embedded.ClickHouse) map[string]*url.Userinfo {
+	t.Helper()
+	return map[string]*url.Userinfo{
+		dashboards.DatasourceUID:     url.UserPassword(schemas.DashboardName, password(t, server, schemas.DashboardName)),
+		dashboards.DeskDatasourceUID: url.UserPassword(schemas.DeskName, password(t, server, schemas.DeskName)),
+	}
+}
+
+// grafanaServer starts a ClickHouse with the users of Grafana for the databases and returns its address over both protocols.
 func grafanaServer(t testing.TB, databases ...string) *embedded.ClickHouse {
 	t.Helper()
 	embeddedtest.Require(t)
@@ -105,8 +116,7 @@ func simulated(t testing.TB, server *embedded.ClickHouse, database string, sim s
 	}
 	d := sim.WithDefaults()
 	return &grafanaDB{
-		http: "http://" + server.HTTP(), name: database, user: schemas.DashboardName, password: password(t, server, schemas.DashboardName),
-		stack: s, truth: truth, now: d.Start.Go().Add(d.Duration),
+		http: "http://" + server.HTTP(), name: database, logins: grafanaLogins(t, server), stack: s, truth: truth, now: d.Start.Go().Add(d.Duration),
 	}
 }
 
@@ -124,14 +134,19 @@ type result struct {
 	} `json:"statistics"`
 }
 
-// query runs SQL as the dashboard user with the database as the default one, as the plugin does.
-func (d *grafanaDB) query(ctx context.Context, sql string) (*result, error) {
+// query runs SQL as the user of a data source with the database as the default one, as the plugin does.
+func (d *grafanaDB) query(ctx context.Context, source, sql string) (*result, error) {
+	login, ok := d.logins[source]
+	if !ok {
+		return nil, fmt.Errorf("there is no data source %q", source)
+	}
 	q := url.Values{"database": {d.name}, "default_format": {"JSONCompact"}, "output_format_json_quote_64bit_integers": {"0"}, "date_time_output_format": {"iso"}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.http+"/?"+q.Encode(), strings.NewReader(sql))
 	if err != nil {
 		return nil, err
 	}
-	request.SetBasicAuth(d.user, d.password)
+	secret, _ := login.Password()
+	request.SetBasicAuth(login.Username(), secret)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
@@ -167,6 +182,11 @@ type scene struct {
 	values   map[string][]string // of variables; nil is All
 	allAs    map[string]string   // what All stands for where it is not every option
 	options  map[string][]string
+}
+
+// source returns the uid of the data source that a variable chooses.
+func (s *scene) source(d datasource) string {
+	return strings.Join(s.values[strings.Trim(d.UID, "${}")], ",")
 }
 
 // variable is what Grafana puts in the place of a variable.
@@ -312,6 +332,11 @@ func intervalFor(span time.Duration) time.Duration {
 	return 24 * time.Hour
 }
 
+// datasource is a reference to a data source.
+type datasource struct {
+	UID string `json:"uid"`
+}
+
 // jsonBoard is a dashboard as it is read back from its JSON.
 type jsonBoard struct {
 	UID    string `json:"uid"`
@@ -324,10 +349,11 @@ type jsonBoard struct {
 			H, W, X, Y int
 		} `json:"gridPos"`
 		Targets []struct {
-			RefID  string `json:"refId"`
-			RawSQL string `json:"rawSql"`
-			Expr   string `json:"expr"`
-			Format *int   `json:"format"`
+			RefID      string     `json:"refId"`
+			Datasource datasource `json:"datasource"`
+			RawSQL     string     `json:"rawSql"`
+			Expr       string     `json:"expr"`
+			Format     *int       `json:"format"`
 		} `json:"targets"`
 		FieldConfig struct {
 			Defaults struct {
@@ -344,8 +370,12 @@ type jsonBoard struct {
 	} `json:"panels"`
 	Templating struct {
 		List []struct {
-			Name       string          `json:"name"`
-			Type       string          `json:"type"`
+			Name       string     `json:"name"`
+			Type       string     `json:"type"`
+			Datasource datasource `json:"datasource"`
+			Current    struct {
+				Value json.RawMessage `json:"value"`
+			} `json:"current"`
 			Query      json.RawMessage `json:"query"`
 			Multi      bool            `json:"multi"`
 			IncludeAll bool            `json:"includeAll"`
@@ -359,7 +389,8 @@ type jsonBoard struct {
 		List []struct {
 			Name   string `json:"name"`
 			Target struct {
-				RawSQL string `json:"rawSql"`
+				Datasource datasource `json:"datasource"`
+				RawSQL     string     `json:"rawSql"`
 			} `json:"target"`
 		} `json:"list"`
 	} `json:"annotations"`

@@ -51,7 +51,7 @@ func sceneOf(t testing.TB, d *grafanaDB, b *jsonBoard, from, to time.Time, f for
 	for _, v := range b.Templating.List {
 		switch v.Type {
 		case "datasource":
-			s.values[v.Name] = []string{dashboards.DatasourceUID}
+			s.values[v.Name] = []string{sqlText(v.Current.Value)}
 		case "textbox":
 			s.values[v.Name] = []string{sqlText(v.Query)}
 		case "custom":
@@ -61,7 +61,7 @@ func sceneOf(t testing.TB, d *grafanaDB, b *jsonBoard, from, to time.Time, f for
 			if err != nil {
 				t.Fatalf("%s, variable %s: %v", b.UID, v.Name, err)
 			}
-			r, err := d.query(t.Context(), sql)
+			r, err := d.query(t.Context(), s.source(v.Datasource), sql)
 			if err != nil {
 				t.Fatalf("%s, variable %s: %v", b.UID, v.Name, err)
 			}
@@ -143,7 +143,7 @@ var quiet = map[string]string{
 	"communities.members_series": "as above",
 }
 
-// TestDashboardsOnData runs every query of every dashboard as the dashboard user, and compares the key figures with the truth; then
+// TestDashboardsOnData runs every query of every dashboard as the user of its data source, and compares the key figures with the truth; then
 // the alert rules on a crisis and on a calm day.
 func TestDashboardsOnData(t *testing.T) {
 	server := grafanaServer(t, "crisis", "calm")
@@ -175,13 +175,13 @@ func TestDashboardsOnData(t *testing.T) {
 // runBoard runs every query of a dashboard in a scene. With full every panel must have something to show.
 func runBoard(t *testing.T, d *grafanaDB, key string, b *jsonBoard, s *scene, full bool) {
 	t.Helper()
-	run := func(name, sql string) *result {
+	run := func(name string, source datasource, sql string) *result {
 		expanded, err := s.expand(sql)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			return nil
 		}
-		r, err := d.query(t.Context(), expanded)
+		r, err := d.query(t.Context(), s.source(source), expanded)
 		if err != nil {
 			t.Errorf("%s: %v\n%s", name, err, expanded)
 			return nil
@@ -195,7 +195,7 @@ func runBoard(t *testing.T, d *grafanaDB, key string, b *jsonBoard, s *scene, fu
 				continue
 			}
 			name := key + ": " + p.Title
-			r := run(name, target.RawSQL)
+			r := run(name, target.Datasource, target.RawSQL)
 			if r == nil {
 				continue
 			}
@@ -215,7 +215,7 @@ func runBoard(t *testing.T, d *grafanaDB, key string, b *jsonBoard, s *scene, fu
 		}
 	}
 	for _, a := range b.Annotations.List {
-		r := run(key+": annotation "+a.Name, a.Target.RawSQL)
+		r := run(key+": annotation "+a.Name, a.Target.Datasource, a.Target.RawSQL)
 		if r != nil && (r.Meta[0].Name != "time" || !timeType.MatchString(r.Meta[0].Type)) {
 			t.Errorf("%s: annotation %s begins with %s %s", key, a.Name, r.Meta[0].Name, r.Meta[0].Type)
 		}
@@ -264,7 +264,7 @@ func compareWithTruth(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) 
 		}
 		// The median of all answered waits, on the table of platforms' first column of the desk.
 		sql := "SELECT quantileExactInclusiveOrNull(0.5)(waiting_seconds) FROM waits WHERE brand = '" + total.Brand + "'"
-		r, err := d.query(t.Context(), sql)
+		r, err := d.query(t.Context(), dashboards.DatasourceUID, sql)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +310,7 @@ func askPanel(t testing.TB, d *grafanaDB, b *jsonBoard, panel string, s *scene) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := d.query(t.Context(), sql)
+		r, err := d.query(t.Context(), s.source(b.Panels[i].Targets[0].Datasource), sql)
 		if err != nil {
 			t.Fatalf("%s: %v", panel, err)
 		}

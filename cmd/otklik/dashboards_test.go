@@ -52,6 +52,55 @@ func TestDashboardsWritesAndChecks(t *testing.T) {
 	}
 }
 
+// TestDashboardsOwnBrands: the catalogue says which brands are ours; flags go before the configuration.
+func TestDashboardsOwnBrands(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "otklik.yaml")
+	text := `
+clickhouse: {database: figures, dashboard: {user: viewer}, desk: {user: helpers}}
+catalogue:
+  inline:
+    brands:
+      - {key: southair, name: South Air, aliases: [south air]}
+      - {key: northair, name: North Air, own: true, aliases: [north air]}
+      - {key: northcargo, name: North Cargo, own: true, aliases: [north cargo]}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args           []string
+		rules, sources []string
+	}{
+		{nil, []string{"brand IN ('mts')"}, []string{"username: dashboard", "username: desk", "defaultDatabase: otklik"}},
+		{[]string{"-c", file}, []string{"brand IN ('northair', 'northcargo')"}, []string{"username: viewer", "username: helpers", "defaultDatabase: figures"}},
+		{
+			[]string{"-c", file, "--brand", "southair", "--user", "a", "--desk-user", "b", "--database", "other"},
+			[]string{"brand IN ('southair')"},
+			[]string{"username: a", "username: b", "defaultDatabase: other"},
+		},
+	} {
+		dir := t.TempDir()
+		if _, err := runDashboards(t, nil, append(test.args, "--out", dir)...); err != nil {
+			t.Errorf("%v: %v", test.args, err)
+			continue
+		}
+		for name, wants := range map[string][]string{"alerting/rules.yaml": test.rules, "datasources/otklik.yaml": test.sources} {
+			text, err := os.ReadFile(filepath.Join(dir, "provisioning", filepath.FromSlash(name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range wants {
+				if !bytes.Contains(text, []byte(want)) {
+					t.Errorf("%v: %s lacks %q", test.args, name, want)
+				}
+			}
+		}
+	}
+	if _, err := runDashboards(t, nil, "-c", file+".missing", "--out", t.TempDir()); err == nil {
+		t.Error("a configuration that is missing was taken")
+	}
+}
+
 func TestDashboardsRefusesWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"--check"}, {"--out", "x", "--push", "http://127.0.0.1:1"}, {"--out", "x", "--lang", "de"}, {"--out", "x", "extra"}, {"--push", "http://127.0.0.1:1", "--check"},

@@ -30,7 +30,7 @@ Two refusals of the engine are lifted here, while all its processes are stopped:
 configuration is the one to compute with from now on (figures computed before stay as they are), and --recreated begins a
 raw topic anew that was deleted and created again, so that all its records are read as new ones.
 
-With --users it also creates or changes the three users of the configuration (writer, analyst, dashboard) with their
+With --users it also creates or changes the four users of the configuration (writer, analyst, dashboard, desk) with their
 settings profiles, grants and quotas; that needs a login that may do so, named by clickhouse.user.`,
 		Example: `  otklik migrate -c otklik.yaml
   otklik migrate -c otklik.yaml --dry-run          # print the statements, change nothing
@@ -146,6 +146,7 @@ func migrateUsers(ctx context.Context, out io.Writer, client *clickhouse.Client,
 		Writer: c.User, WriterPassword: c.Password.Reveal(),
 		Analyst: c.Analyst.User, AnalystPassword: c.Analyst.Password.Reveal(),
 		Dashboard: c.Dashboard.User, DashboardPassword: c.Dashboard.Password.Reveal(),
+		Desk: c.Desk.User, DeskPassword: c.Desk.Password.Reveal(),
 	})
 	statements, err := schemas.UserStatements(schema.Cluster, users)
 	if err != nil {

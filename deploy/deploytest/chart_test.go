@@ -449,7 +449,7 @@ func TestChartPasswordsGoWhereTheyAreNeeded(t *testing.T) {
 				if e.ValueFrom != nil {
 					n++
 				}
-				if slices.Contains([]string{"OTKLIK_ADMIN_PASSWORD", "OTKLIK_ANALYST_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD"}, e.Name) {
+				if slices.Contains([]string{"OTKLIK_ADMIN_PASSWORD", "OTKLIK_ANALYST_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD", "OTKLIK_DESK_PASSWORD"}, e.Name) {
 					t.Errorf("%s holds %s", id, e.Name)
 				}
 			}

@@ -137,8 +137,8 @@ func TestComposeRefusesMissingPasswords(t *testing.T) {
 			t.Errorf("without %s: %v; want an error that says where to put it", name, err)
 		}
 	}
-	if passwords != 5 {
-		t.Errorf("%d passwords in .env.example, want 5", passwords)
+	if passwords != 6 {
+		t.Errorf("%d passwords in .env.example, want 6", passwords)
 	}
 }
 
@@ -168,14 +168,19 @@ func TestComposePasswordsGoWhereTheyAreNeeded(t *testing.T) {
 		slices.Sort(got)
 		want := map[string][]string{
 			"clickhouse": {"CLICKHOUSE_ADMIN_PASSWORD"},
-			"migrate":    {"CLICKHOUSE_ADMIN_PASSWORD", "OTKLIK_ANALYST_PASSWORD", "OTKLIK_CLICKHOUSE_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD"},
-			"otklik":     {"OTKLIK_ANALYST_PASSWORD", "OTKLIK_CLICKHOUSE_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD"},
-			"grafana":    {"GRAFANA_ADMIN_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD"},
+			"migrate":    {"CLICKHOUSE_ADMIN_PASSWORD", "OTKLIK_ANALYST_PASSWORD", "OTKLIK_CLICKHOUSE_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD", "OTKLIK_DESK_PASSWORD"},
+			"otklik":     {"OTKLIK_ANALYST_PASSWORD", "OTKLIK_CLICKHOUSE_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD", "OTKLIK_DESK_PASSWORD"},
+			"grafana":    {"GRAFANA_ADMIN_PASSWORD", "OTKLIK_DASHBOARD_PASSWORD", "OTKLIK_DESK_PASSWORD"},
 		}[name]
 		if !slices.Equal(got, want) {
 			t.Errorf("%s has the passwords %v, want %v", name, got, want)
 		}
 	}
+}
+
+type login struct {
+	User        string `json:"user"`
+	PasswordEnv string `json:"password_env"`
 }
 
 type settings struct {
@@ -185,10 +190,9 @@ type settings struct {
 	ClickHouse struct {
 		Addrs []string `json:"addrs"`
 		HTTP  string   `json:"http"`
-		// The user that Grafana logs in as.
-		Dashboard struct {
-			User string `json:"user"`
-		} `json:"dashboard"`
+		// The users that Grafana logs in as.
+		Dashboard login `json:"dashboard"`
+		Desk      login `json:"desk"`
 	} `json:"clickhouse"`
 	HTTP struct {
 		Listen string `json:"listen"`
@@ -312,15 +316,22 @@ func TestComposeGrafana(t *testing.T) {
 					Port     int    `json:"port"`
 					Username string `json:"username"`
 				} `json:"jsonData"`
+				Secure struct {
+					Password string `json:"password"`
+				} `json:"secureJsonData"`
 			} `json:"datasources"`
 		}
 		if err := yaml.Unmarshal(text, &file); err != nil {
 			t.Fatal(err)
 		}
-		for _, d := range file.Datasources {
-			user := parseSettings(t, read(t, deploy, "compose", "otklik.yaml")).ClickHouse.Dashboard.User
-			if s, ok := p.Services[d.JSON.Host]; !ok || !publishes(s, strconv.Itoa(d.JSON.Port)) || d.JSON.Username != user {
-				t.Errorf("%s: no service answers %s on %s:%d", path, d.JSON.Username, d.JSON.Host, d.JSON.Port)
+		cfg := parseSettings(t, read(t, deploy, "compose", "otklik.yaml")).ClickHouse
+		for i, want := range []login{cfg.Dashboard, cfg.Desk} {
+			if len(file.Datasources) <= i {
+				t.Fatalf("%s: no data source of %s", path, want.User)
+			}
+			d := file.Datasources[i]
+			if s, ok := p.Services[d.JSON.Host]; !ok || !publishes(s, strconv.Itoa(d.JSON.Port)) || d.JSON.Username != want.User || d.Secure.Password != "$"+want.PasswordEnv {
+				t.Errorf("%s: no service answers %s on %s:%d with the password %s", path, d.JSON.Username, d.JSON.Host, d.JSON.Port, d.Secure.Password)
 			}
 		}
 		for _, m := range regexp.MustCompile(`\$\{?(?:__env\{)?([A-Z][A-Z_]+)`).FindAllSubmatch(text, -1) {

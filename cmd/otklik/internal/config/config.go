@@ -122,6 +122,7 @@ type ClickHouse struct {
 	Login     `yaml:",inline"` // the writer
 	Analyst   Login            `yaml:"analyst"`   // reads every view: `otklik sql`
 	Dashboard Login            `yaml:"dashboard"` // reads the views without texts and authors: Grafana
+	Desk      Login            `yaml:"desk"`      // reads the posts too, without their authors: Grafana's panels of posts
 	Retention Retention        `yaml:"retention"`
 }
 
@@ -221,6 +222,7 @@ func Default() *Config {
 			Login:     Login{User: "otklik"},
 			Analyst:   Login{User: "analyst"},
 			Dashboard: Login{User: "dashboard"},
+			Desk:      Login{User: "desk"},
 			Retention: Retention{Figures: schemas.DefaultRetention.FigureDays},
 		},
 		Sentiment: defaultSentiment(),

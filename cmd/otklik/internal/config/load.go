@@ -92,7 +92,9 @@ type namedLogin struct {
 }
 
 func (c *ClickHouse) logins() []namedLogin {
-	return []namedLogin{{&c.Login, "clickhouse"}, {&c.Analyst, "clickhouse.analyst"}, {&c.Dashboard, "clickhouse.dashboard"}}
+	return []namedLogin{
+		{&c.Login, "clickhouse"}, {&c.Analyst, "clickhouse.analyst"}, {&c.Dashboard, "clickhouse.dashboard"}, {&c.Desk, "clickhouse.desk"},
+	}
 }
 
 // secret reads one secret. No message repeats what the file gives as the variable's name: people put the password there.

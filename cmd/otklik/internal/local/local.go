@@ -45,7 +45,7 @@ func Open(ctx context.Context, dir string, cfg *config.Config, logger *slog.Logg
 		}
 	}()
 	users := schemas.Users(cfg.ClickHouse.Database, schemas.Credentials{
-		Writer: cfg.ClickHouse.User, Analyst: cfg.ClickHouse.Analyst.User, Dashboard: cfg.ClickHouse.Dashboard.User,
+		Writer: cfg.ClickHouse.User, Analyst: cfg.ClickHouse.Analyst.User, Dashboard: cfg.ClickHouse.Dashboard.User, Desk: cfg.ClickHouse.Desk.User,
 	})
 	own := make([]embedded.User, len(users))
 	for i, u := range users {
@@ -152,7 +152,7 @@ func Attach(ctx context.Context, dir string, cfg *config.Config) (release func()
 // setPasswords gives the logins of cfg the passwords of the users of a data folder.
 func setPasswords(cfg *config.Config, users []embedded.User) {
 	for _, u := range users {
-		for _, login := range []*config.Login{&cfg.ClickHouse.Login, &cfg.ClickHouse.Analyst, &cfg.ClickHouse.Dashboard} {
+		for _, login := range []*config.Login{&cfg.ClickHouse.Login, &cfg.ClickHouse.Analyst, &cfg.ClickHouse.Dashboard, &cfg.ClickHouse.Desk} {
 			if login.User == u.Name {
 				login.Password = config.NewSecret(u.Password)
 			}

@@ -81,6 +81,8 @@ clickhouse:
     password_env: OTKLIK_ANALYST_PASSWORD
   dashboard:
     password_env: OTKLIK_DASHBOARD_PASSWORD
+  desk:
+    password_env: OTKLIK_DESK_PASSWORD
   {{- end }}
   retention:
     figures_days: {{ $v.clickhouse.retentionDays }}
@@ -109,6 +111,7 @@ http:
 {{- if .users -}}
 {{- $secrets = append $secrets (dict "env" "OTKLIK_ANALYST_PASSWORD" "key" $v.secret.keys.analyst) -}}
 {{- $secrets = append $secrets (dict "env" "OTKLIK_DASHBOARD_PASSWORD" "key" $v.secret.keys.dashboard) -}}
+{{- $secrets = append $secrets (dict "env" "OTKLIK_DESK_PASSWORD" "key" $v.secret.keys.desk) -}}
 {{- $secrets = append $secrets (dict "env" "OTKLIK_ADMIN_PASSWORD" "key" $v.secret.keys.admin) -}}
 {{- end -}}
 {{- range $secrets }}
