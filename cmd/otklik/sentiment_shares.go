@@ -179,12 +179,14 @@ func errorsOf(model string, reviewed [3]prevalence.Counts, given prevalence.Coun
 		return modelErrors{}, err
 	}
 	labels := reviewed[0].Total() + reviewed[1].Total() + reviewed[2].Total()
-	own, err := prevalence.Review(reviewed, given)
+	own, refused := prevalence.Review(reviewed, given)
 	switch {
-	case err != nil && ok: // the card alone stands; why the labels do not is for the reader to know
-		return modelErrors{matrix: prevalence.NewMatrix(model, card), note: "labels of analysts are not used: " + err.Error()}, nil
-	case err != nil:
-		return modelErrors{note: "labels of analysts are not used: " + err.Error()}, nil
+	case refused != nil: // the card alone stands; why the labels do not is for the reader to know
+		out := modelErrors{note: "labels of analysts are not used: " + refused.Error()}
+		if ok {
+			out.matrix = prevalence.NewMatrix(model, card)
+		}
+		return out, nil
 	case !ok && labels == 0:
 		return modelErrors{note: "nothing is known of the errors of this model: label a random sample with otklik sentiment label"}, nil
 	}

@@ -271,10 +271,10 @@ func shareColumns(name string, share func(*window.RollingRow) *window.Share) []c
 
 // adjustedColumns are those of the shares that the errors of the classifier are taken out of.
 func adjustedColumns() []column[window.RollingRow] {
-	out := []column[window.RollingRow]{
+	out := make([]column[window.RollingRow], 0, 14)
+	out = append(out,
 		plain("adjusted_state", func(r *window.RollingRow) int8 { return int8(r.Adjusted.State) }),
-		word("adjusted_by", func(r *window.RollingRow) string { return r.AdjustedBy }),
-	}
+		word("adjusted_by", func(r *window.RollingRow) string { return r.AdjustedBy }))
 	for _, s := range []struct {
 		name  string
 		share func(*window.RollingRow) *prevalence.Share

@@ -149,14 +149,14 @@ func recountRolling(t testing.TB, ctx context.Context, ch *clickhouse.Client) {
 // recountAdjusted holds the adjusted shares of every rolling window against those that follow from its counts, to the last digit.
 func recountAdjusted(t testing.TB, ctx context.Context, ch *clickhouse.Client) {
 	t.Helper()
-	columns := ""
+	columns := make([]string, 0, 12)
 	for _, share := range []string{"positive_share", "neutral_share", "negative_share", "net_sentiment"} {
 		for _, bound := range []string{"", "_low", "_high"} {
-			columns += ", ifNull(toString(adjusted_" + share + bound + "), 'nan')"
+			columns = append(columns, "ifNull(toString(adjusted_"+share+bound+"), 'nan')")
 		}
 	}
 	states := map[string]int{}
-	for _, line := range query(t, ctx, ch, `SELECT adjusted_by, toString(positive), toString(neutral), toString(negative), toString(adjusted_state)`+columns+
+	for _, line := range query(t, ctx, ch, `SELECT adjusted_by, toString(positive), toString(neutral), toString(negative), toString(adjusted_state), `+strings.Join(columns, ", ")+
 		` FROM `+schemas.Store(ch.Database())+`.rolling FINAL`, nil) {
 		fields := strings.Split(line, "|")
 		var counts prevalence.Counts
