@@ -15,7 +15,6 @@ import (
 	"otklik/cmd/otklik/internal/engine"
 	"otklik/cmd/otklik/internal/ops"
 	"otklik/stream"
-	"otklik/stream/sentiment"
 )
 
 // newRunCommand returns `otklik run`.
@@ -100,7 +99,7 @@ func runService(ctx context.Context, cfg *config.Config, once bool, stderr io.Wr
 
 // runEngine connects to Kafka and ClickHouse and runs the engine until ctx ends, or with once until it has drained its topics.
 func runEngine(ctx context.Context, cfg *config.Config, once bool, metrics *ops.Metrics, logger *slog.Logger, ready func()) (err error) {
-	classifier, err := sentiment.Default()
+	classifier, err := cfg.Sentiment.Classifier()
 	if err != nil {
 		return err
 	}

@@ -301,15 +301,7 @@ func loadSentimentModel(path string) (*sentiment.Model, error) {
 	if path == "" {
 		return sentiment.Default()
 	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the model: %w", err)
-	}
-	m, err := sentiment.Decode(b)
-	if err != nil {
-		return nil, fmt.Errorf("read the model %s: %w", path, err)
-	}
-	return m, nil
+	return sentiment.Load(path)
 }
 
 func printReport(w io.Writer, name string, r *sentiment.Report) error {

@@ -38,8 +38,12 @@ misfit: labels like these do not come from such errors; no_matrix: nothing is kn
   otklik sentiment shares --data ./day --brand northair --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withClickHouse(cmd, path, data, func(ctx context.Context, _ *config.Config, ch *clickhouse.Client) error {
-				rows, err := sentimentShares(ctx, ch, brand, since, until)
+			return withClickHouse(cmd, path, data, func(ctx context.Context, cfg *config.Config, ch *clickhouse.Client) error {
+				classifier, err := cfg.Sentiment.Classifier()
+				if err != nil {
+					return err
+				}
+				rows, err := sentimentShares(ctx, ch, classifier, brand, since, until)
 				if err != nil {
 					return err
 				}
@@ -92,8 +96,8 @@ type modelErrors struct {
 	note     string
 }
 
-func sentimentShares(ctx context.Context, ch *clickhouse.Client, brand, since, until string) ([]shareRow, error) {
-	known, err := modelsErrors(ctx, ch)
+func sentimentShares(ctx context.Context, ch *clickhouse.Client, classifier *sentiment.Model, brand, since, until string) ([]shareRow, error) {
+	known, err := modelsErrors(ctx, ch, classifier)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +139,7 @@ func orEpoch(s string) string {
 }
 
 // modelsErrors returns what is known of the errors of every model that has labelled mentions here.
-func modelsErrors(ctx context.Context, ch *clickhouse.Client) (map[string]modelErrors, error) {
+func modelsErrors(ctx context.Context, ch *clickhouse.Client, classifier *sentiment.Model) (map[string]modelErrors, error) {
 	lines, err := ch.Strings(ctx, `SELECT model, toString(countIf(model_label = 'positive')), toString(countIf(model_label = 'neutral')),
 			toString(countIf(model_label = 'negative')) FROM `+ch.Database()+`.mentions
 		WHERE role = 'customer' AND model_label != 'unlabelled' GROUP BY model`)
@@ -165,7 +169,7 @@ func modelsErrors(ctx context.Context, ch *clickhouse.Client) (map[string]modelE
 		if err != nil {
 			return nil, err
 		}
-		if out[line[0]], err = errorsOf(line[0], reviewed[line[0]], given); err != nil {
+		if out[line[0]], err = errorsOf(classifier, line[0], reviewed[line[0]], given); err != nil {
 			return nil, err
 		}
 	}
@@ -173,8 +177,8 @@ func modelsErrors(ctx context.Context, ch *clickhouse.Client) (map[string]modelE
 }
 
 // errorsOf puts the card of the model and the labels of analysts together.
-func errorsOf(model string, reviewed [3]prevalence.Counts, given prevalence.Counts) (modelErrors, error) {
-	card, ok, err := sentiment.ErrorTable(model)
+func errorsOf(classifier *sentiment.Model, model string, reviewed [3]prevalence.Counts, given prevalence.Counts) (modelErrors, error) {
+	card, ok, err := classifier.ErrorTable(model)
 	if err != nil {
 		return modelErrors{}, err
 	}

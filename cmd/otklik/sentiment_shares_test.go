@@ -77,7 +77,7 @@ func TestSentimentShares(t *testing.T) {
 	if err := ch.Writer().Flush(t.Context(), &clickhouse.Batch{Mentions: sharesRows(rand.New(rand.NewPCG(1, 1)), model.Name())}); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := sentimentShares(t.Context(), ch, "", "2026-03-01", "")
+	rows, err := sentimentShares(t.Context(), ch, model, "", "2026-03-01", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestSentimentShares(t *testing.T) {
 			t.Errorf("the table does not show %q:\n%s", want, out.String())
 		}
 	}
-	if none, err := sentimentShares(t.Context(), ch, "sampled", "2027-01-01", ""); err != nil || len(none) != 0 {
+	if none, err := sentimentShares(t.Context(), ch, model, "sampled", "2027-01-01", ""); err != nil || len(none) != 0 {
 		t.Errorf("mentions of next year: %v, %v", none, err)
 	}
 }

@@ -18,6 +18,8 @@ type Model struct {
 	lexicons [languages]lexicon
 	parts    []*part
 	byKind   [languages][2]*part // the part of a language for texts about anything, and about a brand
+
+	confusion *Confusion // of the file beside the model file; nil without
 }
 
 // The order of the classes in rows and scores.

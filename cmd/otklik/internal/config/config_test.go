@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"otklik/stream"
+	"otklik/stream/sentiment"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected faults of testdata/bad")
@@ -313,6 +314,48 @@ func TestFingerprintCoversWhatChangesResults(t *testing.T) {
 		if load(t, text).Fingerprint() != base {
 			t.Errorf("another fingerprint with %s", text)
 		}
+	}
+}
+
+// The weights decide, not the name or the place of the file.
+func TestModelFile(t *testing.T) {
+	builtIn, err := sentiment.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := builtIn.Encode()
+	path := write(t, "sentiment: {model: mine.bin}\n")
+	file := filepath.Join(filepath.Dir(path), "mine.bin")
+	for name, b := range map[string][]byte{"damaged": whole[:len(whole)/2], "not a sentiment model of this version": []byte("OTKLIKSENT1\n and weights")} {
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path, getenv); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "sentiment.model") {
+			t.Errorf("%v, want %q", err, name)
+		}
+	}
+	if err := os.WriteFile(file, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(path, getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := cfg.Sentiment.Classifier()
+	if err != nil || m == builtIn || m.Name() != builtIn.Name() {
+		t.Errorf("loaded %v, %v", m, err)
+	}
+	base := mustDefault(t)
+	if m, err := base.Sentiment.Classifier(); err != nil || m != builtIn {
+		t.Errorf("without the key: %v, %v", m, err)
+	}
+	if cfg.Fingerprint() == base.Fingerprint() {
+		t.Error("the same fingerprint with a model")
+	}
+	before := cfg.Fingerprint()
+	cfg.Sentiment.ModelFile = "elsewhere.bin"
+	if cfg.Fingerprint() != before {
+		t.Error("the place of the file is in the fingerprint")
 	}
 }
 

@@ -18,7 +18,8 @@ const fingerprintVersion = "1"
 
 // Fingerprint identifies everything in the configuration that changes results: the catalogue, the windows, the care desk's
 // calendar, what counts as a plausible time, the partition counts of the keyed topics, whether (and with which key) author
-// ids are pseudonymised, the name of an external classifier, and the sensitivity of alerts. Two processes whose fingerprints differ must not share a database. Addresses, secrets, retention,
+// ids are pseudonymised, the name of an external classifier, the name (a checksum of
+// its weights) of the model of sentiment.model, and the sensitivity of alerts. Two processes whose fingerprints differ must not share a database. Addresses, secrets, retention,
 // batch sizes and logging are not in it. The order of lists in the catalogue counts.
 func (c *Config) Fingerprint() string {
 	// The author key shows in the fingerprint only as a keyed hash of a constant; minAuthorKey keeps it out of reach of guessing.
@@ -31,6 +32,10 @@ func (c *Config) Fingerprint() string {
 	sensitivity := ""
 	if c.Alerts.Sensitivity != spike.Normal {
 		sensitivity = string(c.Alerts.Sensitivity)
+	}
+	model := ""
+	if c.Sentiment.Model != nil {
+		model = c.Sentiment.Model.Name()
 	}
 	//nolint:musttag // the field names of the packages' own types are stable enough: renaming one is a new fingerprint
 	content, err := json.Marshal(struct {
@@ -45,9 +50,10 @@ func (c *Config) Fingerprint() string {
 		AuthorKey       string           `json:"author_key"`
 		Classifier      string           `json:"classifier,omitempty"`
 		Sensitivity     string           `json:"sensitivity,omitempty"` // of the alerts; left out for the default
+		Model           string           `json:"model,omitempty"`       // of sentiment.model; left out for the built-in one
 	}{
 		fingerprintVersion, c.Brands, c.Care, c.Window, c.Limits.MaxFuture, c.Limits.IdentityHorizon,
-		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author, c.Sentiment.Remote.Name, sensitivity,
+		c.Kafka.Topics.Partitions.Mentions, c.Kafka.Topics.Partitions.Panes, author, c.Sentiment.Remote.Name, sensitivity, model,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("config: fingerprint: %v", err)) // plain data always marshals

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"otklik/stream/brand"
+	"otklik/stream/sentiment"
 )
 
 // maxSecret bounds what is read as a secret: a wrong path must not load a disk image.
@@ -37,6 +38,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 		}
 	}
 	l.secrets(cfg)
+	l.model(&cfg.Sentiment)
 	l.catalogue(cfg)
 	(&validator{decoder: &l.decoder, dir: l.dir}).config(cfg)
 	if err := join(l.faults); err != nil {
@@ -83,6 +85,20 @@ func (l *loader) secrets(cfg *Config) {
 		l.secret(&d.Address, path+".url", d.URLEnv, d.URLFile)
 		l.secret(&d.Secret, path+".secret", d.SecretEnv, d.SecretFile)
 	}
+}
+
+// model reads the model file.
+func (l *loader) model(s *Sentiment) {
+	if s.ModelFile == "" {
+		return
+	}
+	s.ModelFile = resolvePath(l.dir, s.ModelFile)
+	m, err := sentiment.Load(s.ModelFile)
+	if err != nil {
+		l.at("sentiment.model", "read the model: "+reason(err), "name a file that otklik sentiment adapt or train of this version has written, or remove the key to take the built-in model")
+		return
+	}
+	s.Model = m
 }
 
 // namedLogin is a login with its place in the file.

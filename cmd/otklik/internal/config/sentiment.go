@@ -6,12 +6,25 @@ import (
 	"net/url"
 	"time"
 
+	"otklik/stream/sentiment"
 	classifier "otklik/stream/sentiment/remote"
 )
 
-// Sentiment says who labels mentions: the built-in model, unless Remote names another.
+// Sentiment says who labels mentions: the built-in model, unless ModelFile or Remote name another.
 type Sentiment struct {
-	Remote Remote `yaml:"remote"`
+	ModelFile string `yaml:"model"` // path of a model file instead of the built-in one; "" is the built-in one
+	Remote    Remote `yaml:"remote"`
+
+	// Model is the model of ModelFile, read and whole; nil where ModelFile is empty.
+	Model *sentiment.Model `yaml:"-"`
+}
+
+// Classifier returns the model that labels in this process: that of ModelFile, else the built-in one.
+func (s *Sentiment) Classifier() (*sentiment.Model, error) {
+	if s.Model != nil {
+		return s.Model, nil
+	}
+	return sentiment.Default()
 }
 
 // Remote is an external classifier that speaks the protocol of the package stream/sentiment/remote. An empty URL means that

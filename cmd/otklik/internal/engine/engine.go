@@ -230,7 +230,7 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 			QuietGap: e.Config.Care.QuietGap, ThreadHorizon: e.Config.Limits.ThreadHorizon, Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
 		}, p, out, observer), nil
 	case stream.StageRoll:
-		errs, err := sentiment.Errors(e.labeller().Name())
+		errs, err := sentiment.ErrorsOf(e.labeller())
 		if err != nil {
 			return nil, err
 		}
