@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -83,7 +85,10 @@ func scoreSeries(in io.Reader, out *bufio.Writer) error {
 	})
 }
 
-// eachRow calls f for every row "timestamp,value" of a CSV file; a first line whose value is no number is a header. The timestamp is
+// maxCount is the highest count of a row: up to it every whole number is exact.
+const maxCount = 1 << 53
+
+// eachRow calls f for every row "timestamp,value" of a CSV file; a first line that names its columns is a header. The timestamp is
 // valid during the call only. Errors begin with the number of the line.
 func eachRow(in io.Reader, f func(timestamp []byte, value float64) error) error {
 	lines := bufio.NewScanner(in)
@@ -91,7 +96,11 @@ func eachRow(in io.Reader, f func(timestamp []byte, value float64) error) error 
 	number := 0
 	for lines.Scan() {
 		number++
-		line := bytes.TrimSpace(lines.Bytes())
+		line := lines.Bytes()
+		if number == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue
 		}
@@ -99,22 +108,45 @@ func eachRow(in io.Reader, f func(timestamp []byte, value float64) error) error 
 		if comma < 0 {
 			return fmt.Errorf(`%d: no comma: give lines "timestamp,value"`, number)
 		}
+		if columns := bytes.Count(unquoted(line[:comma]), []byte(",")) + 2; columns > 2 {
+			return fmt.Errorf(`%d: %d columns: give lines "timestamp,value"`, number, columns)
+		}
 		text := string(bytes.Trim(line[comma+1:], `" `))
 		value, err := strconv.ParseFloat(text, 64)
 		switch {
-		case err != nil && number == 1:
+		case err != nil && number == 1 && isHeader(line[:comma], text):
 			continue
-		case err != nil || math.IsNaN(value) || math.IsInf(value, 0) || value < 0:
-			return fmt.Errorf("%d: %q is no count: give a number from 0 up", number, text)
+		case err != nil || math.IsNaN(value) || value < 0 || value > maxCount:
+			return fmt.Errorf("%d: %.80q is no count: give a number from 0 to %d; a row without one has to be left out or filled", number, text, maxCount)
 		}
 		if err := f(line[:comma], value); err != nil {
 			return fmt.Errorf("%d: %w", number, err)
 		}
 	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf(`%d: longer than a megabyte: give lines "timestamp,value"`, number+1)
+	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("%d: %w", number+1, err)
 	}
 	return nil
+}
+
+// unquoted returns what stands behind a timestamp in quotes; a timestamp without them as it is.
+func unquoted(timestamp []byte) []byte {
+	if rest, ok := bytes.CutPrefix(timestamp, []byte(`"`)); ok {
+		if end := bytes.IndexByte(rest, '"'); end >= 0 {
+			return rest[end+1:]
+		}
+	}
+	return timestamp
+}
+
+// isHeader tells names of columns from a first row whose value is missing or wrong: names begin with a letter.
+func isHeader(timestamp []byte, value string) bool {
+	first, _ := utf8.DecodeRune(bytes.TrimLeft(timestamp, `"# `))
+	second, _ := utf8.DecodeRuneInString(value)
+	return unicode.IsLetter(first) && unicode.IsLetter(second)
 }
 
 func newSpikeNABCommand() *cobra.Command {
@@ -129,6 +161,9 @@ the one that --threshold gives.`,
   otklik spike nab --threshold 0.5 NAB/realTweets`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if math.IsNaN(threshold) {
+				return usagef(cmd, "--threshold NaN is no score: give a number such as 0.5")
+			}
 			series, err := readNAB(args[0])
 			if err != nil {
 				return fmt.Errorf("spike nab: %w", err)
@@ -153,7 +188,7 @@ func readNAB(folder string) ([]nab.Series, error) {
 	}
 	var labels map[string][][2]string
 	if err := json.Unmarshal(text, &labels); err != nil {
-		return nil, fmt.Errorf("combined_windows.json: %w", err)
+		return nil, fmt.Errorf("combined_windows.json: %w; give the labels of the benchmark as they are", err)
 	}
 	var out []nab.Series
 	for name, windows := range labels {
@@ -170,6 +205,9 @@ func readNAB(folder string) ([]nab.Series, error) {
 		scorer := spike.NewScorer()
 		err = eachRow(bytes.NewReader(data), func(timestamp []byte, value float64) error {
 			t, err := time.Parse(nabTime, string(timestamp))
+			if err == nil && len(at) > 0 && t.Before(at[len(at)-1]) {
+				err = fmt.Errorf("%s is before the row above: sort the rows by time", timestamp)
+			}
 			at = append(at, t)
 			s.Scores = append(s.Scores, scorer.Add(value))
 			return err
@@ -186,6 +224,9 @@ func readNAB(folder string) ([]nab.Series, error) {
 			end, err := time.Parse(nabTime, w[1])
 			if err != nil {
 				return nil, fmt.Errorf("combined_windows.json: %w", err)
+			}
+			if end.Before(begin) {
+				return nil, fmt.Errorf("combined_windows.json: a window of %s ends at %s, before it begins at %s", name, w[1], w[0])
 			}
 			times = append(times, [2]time.Time{begin, end})
 		}

@@ -47,6 +47,10 @@ func TestSpikeScoreFaults(t *testing.T) {
 		"no comma": "timestamp,value\nnonsense\n",
 		"no count": "a,1\nb,-1\n",
 		"no value": "a,1\nb,\n",
+		"columns":  "a,1\nb,1,2\n",
+		"huge":     "a,1\nb,1e308\n",
+		"infinite": "a,1\nb,Inf\n",
+		"long":     "a,1\n" + strings.Repeat("b", 2<<20) + "\n",
 	} {
 		cmd := newRootCommand()
 		cmd.SetArgs([]string{"spike", "score", "-"})
@@ -54,6 +58,61 @@ func TestSpikeScoreFaults(t *testing.T) {
 		cmd.SetOut(&bytes.Buffer{})
 		if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), "-:2: ") {
 			t.Errorf("%s: error %v, want one that names line 2", name, err)
+		}
+	}
+}
+
+// TestSpikeScoreFirstLine: names of columns are a header, a row without a value is not, and a byte order mark belongs to nobody.
+func TestSpikeScoreFirstLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"timestamp,value\na,1\n":                "timestamp,anomaly_score\na,0\n",
+		"\ufeff2026-01-01,1\r\n2026-01-02,1\r\n": "timestamp,anomaly_score\n2026-01-01,0\n2026-01-02,0\n",
+		"\"1 January, 2026\",1\n":                "timestamp,anomaly_score\n\"1 January, 2026\",0\n",
+		"2026-01-01,\n2026-01-02,1\n":           "",
+		"2026-01-01,n/a\n2026-01-02,1\n":        "",
+	} {
+		var out bytes.Buffer
+		cmd := newRootCommand()
+		cmd.SetArgs([]string{"spike", "score", "-"})
+		cmd.SetIn(strings.NewReader(text))
+		cmd.SetOut(&out)
+		err := cmd.Execute()
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "-:1: ") {
+				t.Errorf("%q: error %v, want one that names line 1", text, err)
+			}
+			continue
+		}
+		if err != nil || out.String() != want {
+			t.Errorf("%q: %q, error %v, want %q", text, out.String(), err, want)
+		}
+	}
+}
+
+// TestSpikeNABFaults: labels and series that cannot be measured give an error, not a score.
+func TestSpikeNABFaults(t *testing.T) {
+	const labels = `{"x/a.csv": [["2026-01-01 00:00:00", "2026-01-01 01:00:00"]]}`
+	const series = "timestamp,value\n2026-01-01 00:00:00,1\n2026-01-01 00:05:00,2\n"
+	for name, c := range map[string]struct {
+		labels, series, want string
+		flags                []string
+	}{
+		"threshold": {labels: labels, series: series, flags: []string{"--threshold", "NaN"}, want: "--threshold NaN"},
+		"window":    {labels: `{"x/a.csv": [["2026-01-01 01:00:00", "2026-01-01 00:00:00"]]}`, series: series, want: "before it begins"},
+		"order":     {labels: labels, series: "2026-01-01 00:05:00,1\n2026-01-01 00:00:00,2\n", want: "a.csv:2: "},
+		"labels":    {labels: "", series: series, want: "labels of the benchmark"},
+	} {
+		folder := t.TempDir()
+		for file, text := range map[string]string{"combined_windows.json": c.labels, "a.csv": c.series} {
+			if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := newRootCommand()
+		cmd.SetArgs(append([]string{"spike", "nab", folder}, c.flags...))
+		cmd.SetOut(&bytes.Buffer{})
+		if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
 }
