@@ -70,7 +70,10 @@ const (
 	DeskPasswordEnv = "OTKLIK_DESK_PASSWORD"      //nolint:gosec // as above
 )
 
-var brandKey = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+var (
+	brandKey     = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
 
 // withDefaults returns o with its unset fields set, and reports what cannot be generated.
 func (o Options) withDefaults() (Options, error) {
@@ -84,13 +87,16 @@ func (o Options) withDefaults() (Options, error) {
 	if _, err := ParseLang(string(o.Lang)); err != nil {
 		return o, err
 	}
-	if o.Target <= 0 || o.Target >= 100 {
+	if !(o.Target > 0 && o.Target < 100) { // also what is not a number
 		return o, fmt.Errorf("target %v: give a loyal share in percent, between 0 and 100", o.Target)
 	}
 	for _, b := range o.Brands {
 		if !brandKey.MatchString(b) {
 			return o, fmt.Errorf("brand %q: give the key of a brand of the catalogue", b)
 		}
+	}
+	if !databaseName.MatchString(o.Database) {
+		return o, fmt.Errorf("database %q: give a name of letters, digits and underscores, beginning with a letter", o.Database)
 	}
 	if o.User == o.DeskUser {
 		return o, fmt.Errorf("ClickHouse user %s: the panels of posts need a user of their own, whose rights differ", o.User)

@@ -34,7 +34,7 @@ Exit status: 0 valid or healthy, 1 at least one fault, or no healthy process.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("ready") {
-				if u, err := url.Parse(ready); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+				if !isHTTP(ready) {
 					return usagef(cmd, "--ready %q is no address; write it as http://127.0.0.1:9464/readyz", ready)
 				}
 				return checkReady(cmd.Context(), cmd.OutOrStdout(), ready)
@@ -50,6 +50,12 @@ Exit status: 0 valid or healthy, 1 at least one fault, or no healthy process.`,
 	cmd.Flags().StringVar(&ready, "ready", "", "`URL` of a running process to ask for its health")
 	cmd.MarkFlagsMutuallyExclusive("ready", "config")
 	return cmd
+}
+
+// isHTTP tells whether s is an address of HTTP.
+func isHTTP(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,14 @@ sources into a running Grafana, with a service account's token from $` + grafana
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.token = getenvOf(cmd)(grafanaTokenEnv)
+			for name, value := range map[string]string{"out": o.out, "push": o.push} {
+				if value == "" && cmd.Flags().Changed(name) {
+					return usagef(cmd, "--%s is empty: give a folder to --out, or the address of Grafana to --push", name)
+				}
+			}
+			if o.push != "" && !isHTTP(o.push) {
+				return usagef(cmd, "--push %q is no address; write it as http://127.0.0.1:3000", o.push)
+			}
 			if o.check && o.out == "" {
 				return usagef(cmd, "--check needs --out DIR: the folder to check")
 			}
@@ -69,6 +78,11 @@ sources into a running Grafana, with a service account's token from $` + grafana
 			cfg, err := loadConfig(cmd, o.config)
 			if err != nil {
 				return err
+			}
+			for _, key := range o.Brands {
+				if cfg.Brands.Brand(key) == nil {
+					return usagef(cmd, "--brand %q: the catalogue has no brand with this key; name the configuration with -c", key)
+				}
 			}
 			o.configured(cfg)
 			return writeDashboards(cmd.Context(), cmd.OutOrStdout(), &o, langs)
@@ -114,10 +128,10 @@ func writeDashboards(ctx context.Context, w io.Writer, o *dashboardsOptions, lan
 	if o.push != "" {
 		g := &dashboards.Grafana{URL: o.push, Token: o.token}
 		changed, err := g.Push(ctx, o.Options)
-		if printed := report(w, "pushed", changed); err == nil {
-			err = printed
+		if _, away := errors.AsType[*url.Error](err); away {
+			err = fmt.Errorf("%w; is this the address of a running Grafana?", err)
 		}
-		return err
+		return errors.Join(err, report(w, "pushed", changed, err))
 	}
 	files, err := dashboards.Files(o.Options, langs)
 	if err != nil {
@@ -135,15 +149,12 @@ func writeDashboards(ctx context.Context, w io.Writer, o *dashboardsOptions, lan
 		return err
 	}
 	changed, err := dashboards.Write(o.out, files)
-	if printed := report(w, "wrote", changed); err == nil {
-		err = printed
-	}
-	return err
+	return errors.Join(err, report(w, "wrote", changed, err))
 }
 
-// report says what was changed.
-func report(w io.Writer, verb string, changed []string) error {
-	if len(changed) == 0 {
+// report says what was changed, also by what failed half-way.
+func report(w io.Writer, verb string, changed []string, failed error) error {
+	if len(changed) == 0 && failed == nil {
 		_, err := fmt.Fprintln(w, "nothing has changed")
 		return err
 	}

@@ -104,6 +104,7 @@ catalogue:
 func TestDashboardsRefusesWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"--check"}, {"--out", "x", "--push", "http://127.0.0.1:1"}, {"--out", "x", "--lang", "de"}, {"--out", "x", "extra"}, {"--push", "http://127.0.0.1:1", "--check"},
+		{"--out", ""}, {"--push", ""}, {"--push", "grafana"}, {"--out", "x", "--brand", "nobodys"},
 	} {
 		_, err := runDashboards(t, map[string]string{grafanaTokenEnv: "secret"}, args...)
 		if _, ok := errors.AsType[*usageError](err); !ok {
@@ -113,7 +114,16 @@ func TestDashboardsRefusesWrongFlags(t *testing.T) {
 	if _, err := runDashboards(t, nil, "--push", "http://127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "GRAFANA_TOKEN") {
 		t.Errorf("push without a token: %v", err)
 	}
-	if _, err := runDashboards(t, nil, "--out", t.TempDir(), "--target", "120"); err == nil || !strings.Contains(err.Error(), "between 0 and 100") {
-		t.Errorf("an impossible target: %v", err)
+	for _, target := range []string{"120", "NaN", "-1"} {
+		if _, err := runDashboards(t, nil, "--out", t.TempDir(), "--target", target); err == nil || !strings.Contains(err.Error(), "between 0 and 100") {
+			t.Errorf("the impossible target %s: %v", target, err)
+		}
+	}
+	if _, err := runDashboards(t, nil, "--out", t.TempDir(), "--database", "a b'"); err == nil || !strings.Contains(err.Error(), "letters, digits") {
+		t.Errorf("an impossible database: %v", err)
+	}
+	out, err := runDashboards(t, map[string]string{grafanaTokenEnv: "secret"}, "--push", "http://127.0.0.1:1")
+	if err == nil || !strings.Contains(err.Error(), "running Grafana") || strings.Contains(out+err.Error(), "secret") || strings.Contains(out, "nothing has changed") {
+		t.Errorf("a Grafana that is away: printed %q, %v", out, err)
 	}
 }

@@ -65,11 +65,11 @@ func TestSpikeScoreFaults(t *testing.T) {
 // TestSpikeScoreFirstLine: names of columns are a header, a row without a value is not, and a byte order mark belongs to nobody.
 func TestSpikeScoreFirstLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"timestamp,value\na,1\n":                "timestamp,anomaly_score\na,0\n",
+		"timestamp,value\na,1\n":                 "timestamp,anomaly_score\na,0\n",
 		"\ufeff2026-01-01,1\r\n2026-01-02,1\r\n": "timestamp,anomaly_score\n2026-01-01,0\n2026-01-02,0\n",
 		"\"1 January, 2026\",1\n":                "timestamp,anomaly_score\n\"1 January, 2026\",0\n",
-		"2026-01-01,\n2026-01-02,1\n":           "",
-		"2026-01-01,n/a\n2026-01-02,1\n":        "",
+		"2026-01-01,\n2026-01-02,1\n":            "",
+		"2026-01-01,n/a\n2026-01-02,1\n":         "",
 	} {
 		var out bytes.Buffer
 		cmd := newRootCommand()
