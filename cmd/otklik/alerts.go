@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,14 +67,11 @@ func (f *alertsFlags) span(cmd *cobra.Command) (from, to stream.Time, err error)
 		if x.text == "" {
 			continue
 		}
-		t, err := time.Parse(time.RFC3339, x.text)
+		t, err := momentFlag(cmd, x.name, x.text)
 		if err != nil {
-			t, err = time.Parse(time.DateOnly, x.text)
+			return 0, 0, err
 		}
-		if err != nil {
-			return 0, 0, usagef(cmd, "--%s %q is no time: write 2026-03-01 or 2026-03-01T12:00:00Z", x.name, x.text)
-		}
-		*x.to = stream.TimeOf(t)
+		*x.to = t
 	}
 	if f.from == "" {
 		from = to - 30*stream.Day
@@ -82,6 +80,15 @@ func (f *alertsFlags) span(cmd *cobra.Command) (from, to stream.Time, err error)
 		return 0, 0, usagef(cmd, "--from does not lie before --to")
 	}
 	return from, to, nil
+}
+
+// momentFlag reads the time, the date or the span before now of a flag. Wrong ones are usage errors.
+func momentFlag(cmd *cobra.Command, flag, text string) (stream.Time, error) {
+	t, ok := parseMoment(text, time.Now())
+	if !ok {
+		return 0, usagef(cmd, "--%s %q is no time: write 2026-03-01, 2026-03-01T12:00:00Z, or 24h for a day ago", flag, text)
+	}
+	return stream.TimeOf(t), nil
 }
 
 func newAlertsListCommand() *cobra.Command {
@@ -104,7 +111,12 @@ func newAlertsListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printEpisodes(cmd.OutOrStdout(), f.pick(rows), f.asJSON)
+				rows = f.pick(rows)
+				if len(rows) == 0 && !f.asJSON {
+					_, err := fmt.Fprintf(cmd.OutOrStdout(), "no episodes from %s to %s; --from and --to choose other times\n", from.Go().Format(alertsMinute), to.Go().Format(alertsMinute))
+					return err
+				}
+				return printEpisodes(cmd.OutOrStdout(), rows, f.asJSON)
 			})
 		},
 	}
@@ -130,14 +142,13 @@ it would have found and how many they are. It writes nothing and tells nobody. W
 			if err != nil {
 				return err
 			}
-			return withClickHouse(cmd, f.path, f.data, func(ctx context.Context, cfg *config.Config, ch *clickhouse.Client) error {
-				chosen := cfg.Alerts.Sensitivity
-				if sensitivity != "" {
-					chosen = spike.Sensitivity(sensitivity)
-				}
-				if err := chosen.Validate(); err != nil {
+			if sensitivity != "" {
+				if err := spike.Sensitivity(sensitivity).Validate(); err != nil {
 					return usagef(cmd, "--sensitivity: %w", err)
 				}
+			}
+			return withClickHouse(cmd, f.path, f.data, func(ctx context.Context, cfg *config.Config, ch *clickhouse.Client) error {
+				chosen := cmp.Or(spike.Sensitivity(sensitivity), cfg.Alerts.Sensitivity)
 				rows, err := dryRun(ctx, ch, f.brands, chosen, from, to)
 				if err != nil {
 					return err
@@ -211,6 +222,9 @@ func dryRun(ctx context.Context, ch *clickhouse.Client, brands []string, s spike
 	return out, nil
 }
 
+// alertsMinute is how moments are printed; they are in UTC.
+const alertsMinute = "2006-01-02 15:04 MST"
+
 func printEpisodes(out io.Writer, rows []alert.Row, asJSON bool) error {
 	encoder := json.NewEncoder(out)
 	for i := range rows {
@@ -225,7 +239,7 @@ func printEpisodes(out io.Writer, rows []alert.Row, asJSON bool) error {
 			}
 			continue
 		}
-		if _, err := fmt.Fprintf(out, "%s  %-8s  %s\n", rows[i].OpenedAt.Go().Format("2006-01-02 15:04"), m.Severity, m.Summary); err != nil {
+		if _, err := fmt.Fprintf(out, "%s  %-8s  %s\n", rows[i].OpenedAt.Go().Format(alertsMinute), m.Severity, m.Summary); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ func TestAlertsUsage(t *testing.T) {
 		{"alerts", "dry-run", "--from", "yesterday"},
 		{"alerts", "list", "--from", "2026-03-02", "--to", "2026-03-01"},
 		{"alerts", "list", "more"},
+		{"alerts", "dry-run", "--sensitivity", "deaf"},
 	} {
 		cmd := newRootCommand()
 		cmd.SetArgs(args)
@@ -45,8 +46,8 @@ func TestPrintEpisodes(t *testing.T) {
 	if err := printRate(&out, rows, spike.Normal, day, day+2*stream.Day); err != nil {
 		t.Fatal(err)
 	}
-	const want = `2024-10-04 00:00  warning   northair: a wave of negative mentions, over after 60 minutes; up to 30 of 40 negative (75 %, usual 20 %) in 5 minutes, 10.0 times the usual 3.0
-2024-10-04 01:00  notice    northair on vk: unusually many mentions (notice) since 2024-10-04T01:00:00.000Z; up to 90 mentions in 5 minutes, 9.0 times the usual 10.0
+	const want = `2024-10-04 00:00 UTC  warning   northair: a wave of negative mentions, over after 60 minutes; up to 30 of 40 negative (75 %, usual 20 %) in 5 minutes, 10.0 times the usual 3.0
+2024-10-04 01:00 UTC  notice    northair on vk: unusually many mentions (notice) since 2024-10-04T01:00:00.000Z; up to 90 mentions in 5 minutes, 9.0 times the usual 10.0
 2 episodes in 2.0 days at the sensitivity normal: 1 of all platforms together, 1 of one platform
 `
 	if out.String() != want {
