@@ -8,11 +8,13 @@ import (
 	"math"
 	"strconv"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"otklik/cmd/otklik/internal/config"
 	"otklik/sinks/clickhouse"
+	"otklik/stream"
 	"otklik/stream/prevalence"
 	"otklik/stream/sentiment"
 )
@@ -38,6 +40,9 @@ misfit: labels like these do not come from such errors; no_matrix: nothing is kn
   otklik sentiment shares --data ./day --brand northair --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := sharesSpan(cmd, &since, &until); err != nil {
+				return err
+			}
 			return withClickHouse(cmd, path, data, func(ctx context.Context, cfg *config.Config, ch *clickhouse.Client) error {
 				classifier, err := cfg.Sentiment.Classifier()
 				if err != nil {
@@ -128,6 +133,28 @@ func sentimentShares(ctx context.Context, ch *clickhouse.Client, classifier *sen
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// sharesSpan puts the times of the flags into the form that ClickHouse reads without guessing.
+func sharesSpan(cmd *cobra.Command, since, until *string) error {
+	var times [2]stream.Time
+	for i, f := range []struct {
+		name string
+		text *string
+	}{{"since", since}, {"until", until}} {
+		if *f.text == "" {
+			continue
+		}
+		t, err := momentFlag(cmd, f.name, *f.text)
+		if err != nil {
+			return err
+		}
+		times[i], *f.text = t, t.Go().Format(time.RFC3339Nano)
+	}
+	if *since != "" && *until != "" && times[0] >= times[1] {
+		return usagef(cmd, "--since does not lie before --until")
+	}
+	return nil
 }
 
 // orEpoch keeps an unset time readable: it is not compared with.

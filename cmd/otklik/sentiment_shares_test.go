@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -120,5 +121,19 @@ func TestSentimentShares(t *testing.T) {
 	}
 	if none, err := sentimentShares(t.Context(), ch, model, "sampled", "2027-01-01", ""); err != nil || len(none) != 0 {
 		t.Errorf("mentions of next year: %v, %v", none, err)
+	}
+}
+
+// TestSentimentSharesTimes: times that are none, or that hold nothing, are refused before anything is asked.
+func TestSentimentSharesTimes(t *testing.T) {
+	for _, args := range [][]string{{"--since", "foo"}, {"--until", "1"}, {"--since", "2026-03-02", "--until", "2026-03-01T23:00:00Z"}} {
+		_, _, err := otklik(t, nil, append([]string{"sentiment", "shares"}, args...)...)
+		if _, ok := errors.AsType[*usageError](err); !ok {
+			t.Errorf("shares %v: %v, want a usage error", args, err)
+		}
+	}
+	since, until := "2026-03-01T12:00:00+03:00", ""
+	if err := sharesSpan(newSentimentSharesCommand(), &since, &until); err != nil || since != "2026-03-01T09:00:00Z" || until != "" {
+		t.Errorf("since %q, until %q: %v", since, until, err)
 	}
 }
