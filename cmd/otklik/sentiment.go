@@ -31,7 +31,7 @@ training on times that it has not seen, and measure a model on texts of your own
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newSentimentTrainCommand(), newSentimentValidateCommand(), newSentimentEvalCommand(), newSentimentExplainCommand())
-	cmd.AddCommand(newLabelCommand(), newLabelsCommand(), newSentimentSharesCommand())
+	cmd.AddCommand(newLabelCommand(), newLabelsCommand(), newSentimentSharesCommand(), newAdaptCommand())
 	return cmd
 }
 
@@ -172,6 +172,12 @@ in particular.`,
   otklik sentiment explain --brand acme --catalogue brands.yaml "Thanks Acme, works again"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if most < 0 {
+				return usagef(cmd, "--top must be at least 0")
+			}
+			if catalogue != "" && name == "" {
+				return usagef(cmd, "--catalogue needs --brand: whom is the text about?")
+			}
 			m, err := loadSentimentModel(model)
 			if err != nil {
 				return err
@@ -222,6 +228,8 @@ func sentimentTarget(text, name, path string) (sentiment.Target, error) {
 	if len(target.Spans) == 0 {
 		if i := strings.Index(text, name); i >= 0 {
 			target.Spans = []brand.Span{{Start: i, End: i + len(name)}}
+		} else if c.Brand(name) == nil {
+			return sentiment.Target{}, fmt.Errorf("the catalogue has no brand with the key %q, and the text does not hold it: write a key, or the name as it stands in the text", name)
 		}
 	}
 	return target, nil
@@ -277,6 +285,9 @@ their labels. A text in a language that the model does not know counts as neutra
 			rows, err := sentiment.ReadFile(data)
 			if err != nil {
 				return err
+			}
+			if len(rows) == 0 {
+				return fmt.Errorf("%s holds no labelled texts: give lines with id, lang, target, label and text below a header with these names", data)
 			}
 			report, err := sentiment.Evaluate(m, rows)
 			if err != nil {

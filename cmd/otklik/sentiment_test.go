@@ -65,6 +65,31 @@ func TestSentimentExplain(t *testing.T) {
 	}
 }
 
+// TestSentimentRefuses: what cannot be answered is refused, not answered about something else.
+func TestSentimentRefuses(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "posts.tsv")
+	for _, text := range []string{"", "id\tlang\ttarget\tlabel\ttext\n"} {
+		if err := os.WriteFile(empty, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := otklik(t, nil, "sentiment", "eval", "--data", empty); err == nil {
+			t.Errorf("eval of %q reported nothing", text)
+		}
+	}
+	for want, args := range map[string][]string{
+		"no brand with the key": {"--brand", "nobodys", "good service"},
+		"--catalogue needs":     {"--catalogue", empty, "good service"},
+		"--top must be":         {"--top", "-1", "good service"},
+	} {
+		if _, _, err := otklik(t, nil, append([]string{"sentiment", "explain"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("explain %v: %v, want %s", args, err, want)
+		}
+	}
+	if _, _, err := otklik(t, nil, "sentiment", "explain", "--brand", "Nobodys", "good service by Nobodys"); err != nil {
+		t.Errorf("a name as it stands in the text: %v", err)
+	}
+}
+
 func TestSentimentTrainRefuses(t *testing.T) {
 	dir := t.TempDir()
 	settings := filepath.Join(dir, "settings.yaml")
