@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,15 +57,18 @@ func ReadRows(r io.Reader) ([]Row, error) {
 	return labelledOnly(rows), err
 }
 
+// maxLine is the longest line of a file of labelled texts, in bytes.
+const maxLine = 16 << 20
+
 func readRows(r io.Reader) ([]Row, error) {
 	const header = "id\tlang\ttarget\tlabel\ttext"
 	in := bufio.NewScanner(r)
-	in.Buffer(nil, 16<<20)
+	in.Buffer(nil, maxLine)
 	var rows []Row
 	for line := 1; in.Scan(); line++ {
 		if line == 1 {
-			if in.Text() != header {
-				return nil, fmt.Errorf("line 1 is %.80q: expected the header %q", in.Text(), header)
+			if first := strings.TrimPrefix(in.Text(), "\ufeff"); first != header { // programs of offices write a byte order mark
+				return nil, fmt.Errorf("line 1 is %.80q: expected the header %q", first, header)
 			}
 			continue
 		}
@@ -82,6 +86,9 @@ func readRows(r io.Reader) ([]Row, error) {
 			return nil, fmt.Errorf("line %d: the label %q is not positive, neutral or negative", line, f[3])
 		}
 		rows = append(rows, Row{ID: f[0], Lang: f[1], Target: f[2], Label: label, Text: f[4]})
+	}
+	if errors.Is(in.Err(), bufio.ErrTooLong) {
+		return nil, fmt.Errorf("line %d is longer than %d MiB: is this a file of labelled texts?", len(rows)+2, maxLine>>20)
 	}
 	return rows, in.Err()
 }

@@ -389,13 +389,17 @@ func TestReadRows(t *testing.T) {
 	if err != nil || len(rows) != 1 || rows[0].Text != "плохо\tочень" || rows[0].Label != stream.Negative {
 		t.Errorf("rows %+v, %v", rows, err)
 	}
+	if marked, err := ReadRows(strings.NewReader("\ufeff" + header + "1\ten\t\tpositive\tgood\r\n")); err != nil || len(marked) != 1 || marked[0].Text != "good" {
+		t.Errorf("with a byte order mark: %+v, %v", marked, err)
+	}
 	for text, want := range map[string]string{
-		"id text\n":             "line 1",
-		header + "1\tru\n":      "line 2 has 2 columns",
-		header + "1\t\t\tbad\t": `line 2: the label "bad"`,
+		"id text\n":                           "line 1",
+		header + "1\tru\n":                    "line 2 has 2 columns",
+		header + "1\t\t\tbad\t":               `line 2: the label "bad"`,
+		header + strings.Repeat("x", maxLine): "line 2 is longer",
 	} {
 		if _, err := ReadRows(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("ReadRows(%q): %v, want %s", text, err, want)
+			t.Errorf("ReadRows(%.80q): %v, want %s", text, err, want)
 		}
 	}
 }
