@@ -20,6 +20,15 @@ type post struct {
 	buckets [tables][]uint32
 	face    [faces]float32
 	terms   []uint64
+	target  *Target // where it is known; else that of the row
+}
+
+// targetOf returns the target of the post; it is valid until the next call.
+func (p *post) targetOf(t *targeter) Target {
+	if p.target != nil {
+		return *p.target
+	}
+	return t.target(&p.row)
 }
 
 // corpus is the training files of one folder, read once.
@@ -54,9 +63,21 @@ func foldOf(f *FileSettings, id string, n int) int {
 
 // readCorpus reads the files of the settings from dir.
 func readCorpus(ctx context.Context, dir string, set *Settings, progress func(string, float64)) (*corpus, error) {
+	c, err := readPosts(dir, set, progress)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.prepare(ctx, progress)
+}
+
+// readPosts reads the files of the settings from dir; prepare comes next.
+func readPosts(dir string, set *Settings, progress func(string, float64)) (*corpus, error) {
 	c := &corpus{set: set}
 	for i := range set.Files {
 		f := &set.Files[i]
+		if f.given {
+			continue
+		}
 		rows, err := readAll(filepath.Join(dir, f.File))
 		if err != nil {
 			return nil, err
@@ -78,7 +99,7 @@ func readCorpus(ctx context.Context, dir string, set *Settings, progress func(st
 		}
 		c.lexicons[languageOf(l.Lang)] = lex
 	}
-	return c, c.prepare(ctx, progress)
+	return c, nil
 }
 
 // prepare extracts the features of the posts and makes the word vectors.
@@ -95,7 +116,7 @@ func (c *corpus) prepare(ctx context.Context, progress func(string, float64)) er
 			}
 			progress("extract features", float64(i)/float64(len(c.posts)))
 		}
-		s.tokens.read(p.row.Text, t.target(&p.row))
+		s.tokens.read(p.row.Text, p.targetOf(t))
 		p.extract(&s, c.lexicons[p.lang])
 	}
 	progress("extract features", 1)

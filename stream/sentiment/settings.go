@@ -44,6 +44,8 @@ type FileSettings struct {
 	// their names. Zero: blocks of posts are held out instead.
 	Boundary int      `yaml:"boundary"`
 	Periods  []string `yaml:"periods"`
+
+	given bool // its posts come from elsewhere: there is no file to read
 }
 
 // PartSettings describe one part of the model: a language, a kind of text and the weight of each post of a file.

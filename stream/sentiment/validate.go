@@ -49,7 +49,7 @@ func (c *corpus) pointsOf(m *Model, turn int, t *targeter) [][]calibrationPoint 
 		set := &c.set.Parts[i]
 		for _, p := range c.posts {
 			if w := set.Sources[p.file.File]; w >= calibrationWeight && p.fold == turn {
-				s.tokens.read(p.row.Text, t.target(&p.row))
+				s.tokens.read(p.row.Text, p.targetOf(t))
 				out[i] = append(out[i], calibrationPoint{logits: m.parts[i].logits(&s), label: p.label, weight: w})
 			}
 		}
