@@ -39,10 +39,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	return root.ExecuteContext(withGetenv(ctx, getenv))
 }
 
-// exitCode returns the status of the process for an error: 2 when the command line was wrong, 1 for everything else.
+// exitCode returns the status of the process for an error: 2 when the command line was wrong, 3 when a model was not adapted because it is
+// no better, 1 for everything else.
 func exitCode(err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return 2
+	}
+	if _, ok := errors.AsType[*notAdaptedError](err); ok {
+		return 3
 	}
 	return 1
 }
