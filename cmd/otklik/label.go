@@ -51,6 +51,9 @@ right: only then does the view label_quality measure the model.`,
   otklik sentiment label --data ./day --brand northair --dry-run monday.tsv`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if l.patience <= 0 {
+				return usagef(cmd, "--timeout must be longer than 0")
+			}
 			if l.by == "" {
 				l.by = userName(getenvOf(cmd))
 			}
@@ -234,14 +237,20 @@ func awaitLabels(ctx context.Context, w io.Writer, ch *clickhouse.Client, rows [
 	bar := labelBar(w, "wait", len(rows))
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
+	late := func() error {
+		return fmt.Errorf("all labels are sent, but the tables do not show %d of them yet: is `otklik run` at work? (%w)", len(waiting), ctx.Err())
+	}
 	for {
 		keys := make([]stream.IdentityKey, 0, len(waiting))
 		for name := range waiting {
 			keys = append(keys, stream.IdentityKey{Platform: name.Platform, ItemID: name.ItemID, Brand: name.Brand, PublishedAt: published[name]})
 		}
 		shown, err := ch.Mentions(ctx, keys)
+		if err != nil && ctx.Err() != nil {
+			return late()
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("all labels are sent, but whether the tables show them is not known: %w", err)
 		}
 		for i := range shown {
 			r := &shown[i]
@@ -257,7 +266,7 @@ func awaitLabels(ctx context.Context, w io.Writer, ch *clickhouse.Client, rows [
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("all labels are sent, but the tables do not show %d of them yet: is `otklik run` at work? (%w)", len(waiting), ctx.Err())
+			return late()
 		case <-tick.C:
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -119,6 +120,10 @@ func TestSentimentLabel(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "line 1") || !strings.Contains(err.Error(), "nothing was sent") {
 		t.Errorf("a bad label: %v", err)
 	}
+	_, _, err = otklik(t, l.env, "sentiment", "label", "-c", l.file, "--by", "anna", "--wait", "--timeout", "-5s", bad)
+	if _, ok := errors.AsType[*usageError](err); !ok {
+		t.Errorf("a negative time to wait: %v", err)
+	}
 	good := l.table(t, "platform\titem_id\tlabel\tnote\ngeneric\ta\tpositive\tirony\ngeneric\tb\tnegative\n")
 	if out := l.command(t, "label", "--by", "anna", "--brand", "mts", "--dry-run", good); !strings.Contains(out, "2 labels are good") {
 		t.Error(out)
@@ -159,7 +164,12 @@ func TestSentimentLabel(t *testing.T) {
 	l.Drain(t)
 	l.expect(t, "b", "positive  1")
 
-	// With --wait it returns when the tables show the label.
+	// With --wait it returns when the tables show the label, or says that they do not yet although it is sent.
+	_, _, err = otklik(t, l.env, "sentiment", "label", "-c", l.file, "--by", "boris", "--wait", "--timeout", "1ns", l.table(t, "generic\tc\tmts\tneutral\n"))
+	if err == nil || !strings.Contains(err.Error(), "all labels are sent, but the tables do not show 1 of them yet") {
+		t.Errorf("too short a wait: %v", err)
+	}
+	l.Drain(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	e := l.Engine(t, ctx, false)
@@ -172,7 +182,7 @@ func TestSentimentLabel(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Error(err)
 	}
-	l.expect(t, "c", "unlabelled boris 1")
+	l.expect(t, "c", "unlabelled boris 2")
 }
 
 // TestCorrectionsOutOfTheTopic: what others write into the topic: of unknown mentions, twice, broken, of the own voice, before its mention
