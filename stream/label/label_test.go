@@ -137,6 +137,14 @@ func TestReadTable(t *testing.T) {
 			t.Errorf("%q is missing in: %v", part, err)
 		}
 	}
+	for want, text := range map[string]string{
+		"two columns are called label": "platform\titem_id\tbrand\tlabel\tlabel\nvk\t1\tsouth\tpositive\tnegative\n",
+		"line 2 is longer":             "vk\t1\tsouth\tnegative\n" + strings.Repeat("x", maxLine) + "\n",
+	} {
+		if _, err := ReadTable(strings.NewReader(text), base); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 	if _, err := ReadTable(strings.NewReader(strings.Repeat("x\n", 100)), base); err == nil || strings.Count(err.Error(), "\n") != maxFaults {
 		t.Errorf("many faults: %v", err)
 	}

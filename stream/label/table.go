@@ -40,10 +40,19 @@ func ReadTable(r io.Reader, base Message) ([]Row, error) {
 		if n == 1 {
 			text = strings.TrimPrefix(text, "\ufeff")
 		}
-		if strings.TrimSpace(text) == "" || n == 1 && t.header(text) {
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		if n == 1 && t.header(text) {
+			if twice := repeated(t.order); twice != "" {
+				return nil, fmt.Errorf("line 1: two columns are called %s: keep one", twice)
+			}
 			continue
 		}
 		t.row(n, strings.Split(text, "\t"))
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return nil, fmt.Errorf("line %d is longer than a megabyte: write one mention a line", n+1)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("line %d: %w", n+1, err)
@@ -77,6 +86,16 @@ func (t *table) header(text string) bool {
 	}
 	t.order = names
 	return true
+}
+
+// repeated returns the first name that stands twice, "" if none does.
+func repeated(names []string) string {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func (t *table) faultf(line int, format string, args ...any) {
