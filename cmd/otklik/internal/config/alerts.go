@@ -7,6 +7,7 @@ import (
 
 	"otklik/sinks/webhook"
 	"otklik/stream/alert"
+	"otklik/stream/brand"
 	"otklik/stream/spike"
 )
 
@@ -126,12 +127,18 @@ func (q *AlertQuiet) parse() (alert.Quiet, error) {
 }
 
 // alerts checks the section of alerts against itself and the brands of the catalogue (nil: not readable).
-func (v *validator) alerts(a *Alerts) {
+func (v *validator) alerts(a *Alerts, brands *brand.Catalogue) {
+	known := func(path, key string) {
+		if key != "" && brands != nil && brands.Brand(key) == nil {
+			v.at(path, fmt.Sprintf("the catalogue has no brand %q", key), "write the key of a brand of the catalogue, or leave it out for all brands")
+		}
+	}
 	v.oneOf("alerts.sensitivity", string(a.Sensitivity), string(spike.Low), string(spike.Normal), string(spike.High))
 	between(v, "alerts.cool_down", a.CoolDown, 0, 7*24*time.Hour)
 	between(v, "alerts.max_age", a.MaxAge, time.Minute, 7*24*time.Hour)
 	for i, m := range a.Mutes {
 		path := fmt.Sprintf("alerts.mutes[%d]", i)
+		known(path+".brand", m.Brand)
 		if m.Rule != "" {
 			v.oneOf(path+".rule", m.Rule, words(spike.Rules)...)
 		}
@@ -154,6 +161,9 @@ func (v *validator) alerts(a *Alerts) {
 		if d.Severity != "" {
 			v.oneOf(path+".severity", d.Severity, spike.Notice.String(), spike.Warning.String(), spike.Critical.String())
 		}
+		for j, key := range d.Brands {
+			known(fmt.Sprintf("%s.brands[%d]", path, j), key)
+		}
 		for j, r := range d.Rules {
 			v.oneOf(fmt.Sprintf("%s.rules[%d]", path, j), r, words(spike.Rules)...)
 		}
@@ -173,6 +183,15 @@ func (v *validator) alerts(a *Alerts) {
 		if d.URL != "" {
 			if _, err := webhook.New(webhook.Config{Kind: webhook.JSON, URL: d.URL}); err != nil {
 				v.at(path+".url", "not an address of HTTP", "write https://host/path")
+			}
+		}
+		if !d.Address.IsZero() {
+			if _, err := webhook.New(webhook.Config{Kind: webhook.JSON, URL: d.Address.Reveal()}); err != nil { // which is not shown
+				from := ".url_env"
+				if d.URLEnv == "" {
+					from = ".url_file"
+				}
+				v.at(path+from, "what it holds is not an address of HTTP", "put one in such as https://host/path")
 			}
 		}
 	}

@@ -426,3 +426,15 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestByteOrderMark: what some editors put before a file is no part of its first key.
+func TestByteOrderMark(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "otklik.yaml")
+	if err := os.WriteFile(file, []byte("\ufeffstages: [ingest]\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(file, getenv)
+	if err != nil || len(cfg.Stages) != 1 {
+		t.Errorf("stages %v, error %v", cfg, err)
+	}
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,6 +32,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 		if err != nil {
 			return nil, &Fault{File: path, Message: "read: " + reason(err), Hint: "check the path given with -c, or begin with a copy of deploy/otklik.yaml"}
 		}
+		data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors write a byte order mark
 		l.source = data
 		l.decode(data, cfg)
 		if _, stated := l.places["limits.thread_horizon"]; !stated {

@@ -60,7 +60,7 @@ func (v *validator) config(c *Config) {
 	v.window(&c.Window)
 	v.limits(&c.Limits, c.Care.QuietGap)
 	v.privacy(&c.Privacy)
-	v.alerts(&c.Alerts)
+	v.alerts(&c.Alerts, c.Brands)
 	if c.HTTP.Listen != "" {
 		v.address("http.listen", c.HTTP.Listen, true)
 	}
