@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -158,8 +159,9 @@ func (a *adaptFlags) run(cmd *cobra.Command) error {
 	}
 	_, err = fmt.Fprintf(w, `%s: %s
 kept what was in use as %s%s; otklik sentiment adapt --out %s --revert puts it back
-put this into the configuration, stop all processes, and tell the database with otklik migrate -c FILE --adopt-config:
+put the key model of the section sentiment into the configuration:
 sentiment.model: %s
+then stop all processes, and tell the database with otklik migrate -c FILE --adopt-config
 `, a.out, result.Model.Name(), a.out, previousSuffix, a.out, pathInConfig(cfg.File(), a.out))
 	return err
 }
@@ -181,12 +183,18 @@ func pathInConfig(file, path string) string {
 }
 
 func printAdaptation(w io.Writer, old string, a *sentiment.Adaptation) error {
-	_, err := fmt.Fprintf(w, `learnt from %d corrections and %d recent mentions; compared on %d corrections held back; %d in languages that the model does not know
-  macro F1 of positive and negative   %s %.1f %%, %s %.1f %%, difference %+.1f (%+.1f – %+.1f) points
-  over the training files it changes by %+.1f points (NaN: not known of the model in use)
-  %s
+	files := "what it loses on the training files is not known: the model in use was not measured on the same ones"
+	if !math.IsNaN(a.Loss) {
+		files = fmt.Sprintf("on the training files it changes by %+.1f points on average", -100*a.Loss)
+	}
+	_, err := fmt.Fprintf(w, `learnt from %d corrections and %d recent mentions; compared on %d corrections held back; left out %d texts in other languages
+macro F1 of positive and negative on the corrections held back, with the 95 %% interval of the difference:
+  %-28s  %5.1f %%
+  %-28s  %5.1f %%
+  difference                    %+5.1f points  (%+.1f – %+.1f)
+%s
 `, a.Learnt, a.Recent, a.HeldBack, a.Skipped, old, 100*a.Old.MacroF1PN, a.Model.Name(), 100*a.New.MacroF1PN,
-		100*a.Gain, 100*a.GainInterval.Low, 100*a.GainInterval.High, -100*a.Loss, a.Reason)
+		100*a.Gain, 100*a.GainInterval.Low, 100*a.GainInterval.High, files)
 	return err
 }
 
@@ -252,7 +260,7 @@ const (
 	previousSuffix = ".previous"
 )
 
-// writableModel refuses to overwrite what is no model, before hours of work and not after.
+// writableModel refuses to overwrite what is no model, before the training and not after it.
 func writableModel(out string) error {
 	if _, err := os.Stat(filepath.Dir(out)); err != nil {
 		return fmt.Errorf("--out: %w; make the folder first", err)
