@@ -251,7 +251,7 @@ func kind(n ast.Node) string {
 		return "a list"
 	}
 	if t := n.GetToken(); t != nil {
-		return strconv.Quote(t.Value)
+		return fmt.Sprintf("%.40q", t.Value) // a wrong file may be one long text
 	}
 	return n.Type().String()
 }

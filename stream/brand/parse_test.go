@@ -27,6 +27,7 @@ func TestParseFaults(t *testing.T) {
 		{"empty", "", "1:1: brands: no brand is tracked"},
 		{"not YAML", "brands: [", "1:9:"},
 		{"a list at the top", "- a\n", "1:1: expected keys with values, found a list"},
+		{"no catalogue at all", strings.Repeat("x", 100) + "\n", "1:1: expected keys with values, found \"" + strings.Repeat("x", 40) + "\""},
 		{"unknown key", head + "spamm: [x]\n", "6:1: spamm: the key \"spamm\" is not known (did you mean spam?)"},
 		{"unknown nested key", head + "    alias: [x]\n", "6:5: brands[0].alias: the key \"alias\" is not known (did you mean aliases?)"},
 		{"repeated key", head + "    name: x\n", "6:5: mapping key \"name\" already defined"},
