@@ -21,7 +21,7 @@ import (
 func newSentimentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sentiment",
-		Short: "Train and measure the sentiment model",
+		Short: "Explain, correct, measure and train the labels of the model",
 		Long: `The model that labels mentions is built into this program. These commands train one from labelled texts, measure the
 training on times that it has not seen, and measure a model on texts of your own.`,
 		Example: `  otklik sentiment train --data ../data/sentiment --out model.bin
