@@ -138,7 +138,7 @@ func TestReadTable(t *testing.T) {
 		}
 	}
 	for want, text := range map[string]string{
-		"two columns are called label": "platform\titem_id\tbrand\tlabel\tlabel\nvk\t1\tsouth\tpositive\tnegative\n",
+		"two columns are called label": "label\tplatform\titem_id\tbrand\tlabel\npositive\tvk\t1\tsouth\tnegative\n",
 		"line 2 is longer":             "vk\t1\tsouth\tnegative\n" + strings.Repeat("x", maxLine) + "\n",
 	} {
 		if _, err := ReadTable(strings.NewReader(text), base); err == nil || !strings.Contains(err.Error(), want) {

@@ -126,6 +126,20 @@ func (q *AlertQuiet) parse() (alert.Quiet, error) {
 	return out, nil
 }
 
+// secretAddress checks the address that comes from the environment or a file, and does not show it.
+func (v *validator) secretAddress(path string, d *AlertDestination) {
+	if d.Address.IsZero() {
+		return
+	}
+	if _, err := webhook.New(webhook.Config{Kind: webhook.JSON, URL: d.Address.Reveal()}); err != nil {
+		from := ".url_env"
+		if d.URLEnv == "" {
+			from = ".url_file"
+		}
+		v.at(path+from, "what it holds is not an address of HTTP", "put one in such as https://host/path")
+	}
+}
+
 // alerts checks the section of alerts against itself and the brands of the catalogue (nil: not readable).
 func (v *validator) alerts(a *Alerts, brands *brand.Catalogue) {
 	known := func(path, key string) {
@@ -185,14 +199,6 @@ func (v *validator) alerts(a *Alerts, brands *brand.Catalogue) {
 				v.at(path+".url", "not an address of HTTP", "write https://host/path")
 			}
 		}
-		if !d.Address.IsZero() {
-			if _, err := webhook.New(webhook.Config{Kind: webhook.JSON, URL: d.Address.Reveal()}); err != nil { // which is not shown
-				from := ".url_env"
-				if d.URLEnv == "" {
-					from = ".url_file"
-				}
-				v.at(path+from, "what it holds is not an address of HTTP", "put one in such as https://host/path")
-			}
-		}
+		v.secretAddress(path, d)
 	}
 }
