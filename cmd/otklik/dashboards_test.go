@@ -103,8 +103,16 @@ catalogue:
 
 func TestDashboardsRefusesWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"--check"}, {"--out", "x", "--push", "http://127.0.0.1:1"}, {"--out", "x", "--lang", "de"}, {"--out", "x", "extra"}, {"--push", "http://127.0.0.1:1", "--check"},
-		{"--out", ""}, {"--push", ""}, {"--push", "grafana"}, {"--out", "x", "--brand", "nobodys"},
+		{},
+		{"--check"},
+		{"--out", "x", "--push", "http://127.0.0.1:1"},
+		{"--out", "x", "--lang", "de"},
+		{"--out", "x", "extra"},
+		{"--push", "http://127.0.0.1:1", "--check"},
+		{"--out", ""},
+		{"--push", ""},
+		{"--push", "grafana"},
+		{"--out", "x", "--brand", "nobodys"},
 	} {
 		_, err := runDashboards(t, map[string]string{grafanaTokenEnv: "secret"}, args...)
 		if _, ok := errors.AsType[*usageError](err); !ok {

@@ -135,8 +135,8 @@ func eachRow(in io.Reader, f func(timestamp []byte, value float64) error) error 
 // unquoted returns what stands behind a timestamp in quotes; a timestamp without them as it is.
 func unquoted(timestamp []byte) []byte {
 	if rest, ok := bytes.CutPrefix(timestamp, []byte(`"`)); ok {
-		if end := bytes.IndexByte(rest, '"'); end >= 0 {
-			return rest[end+1:]
+		if _, behind, ok := bytes.Cut(rest, []byte(`"`)); ok {
+			return behind
 		}
 	}
 	return timestamp
