@@ -16,12 +16,22 @@ const collectorInterval = time.Second
 
 // PaceCollector paces the garbage collector until stop is called: it lets the heap grow fivefold between two collections, but not
 // beyond limit bytes in all. State that is too large for that raises the limit (see paced) instead of having the collector take
-// the processor for itself. Whoever sets GOGC or GOMEMLIMIT is obeyed: then it does nothing.
+// the processor for itself. Who sets GOGC or GOMEMLIMIT is obeyed: that one stays as it is.
 func PaceCollector(limit int64) (stop func()) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || limit <= 0 {
-		return func() {}
+	percent, former := debug.SetGCPercent(-1), debug.SetMemoryLimit(-1)
+	restore := func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(former)
 	}
-	percent, former := debug.SetGCPercent(collectorPercent), debug.SetMemoryLimit(limit)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectorPercent)
+	} else {
+		debug.SetGCPercent(percent)
+	}
+	if os.Getenv("GOMEMLIMIT") != "" || limit <= 0 {
+		return restore
+	}
+	debug.SetMemoryLimit(limit)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -45,8 +55,7 @@ func PaceCollector(limit int64) (stop func()) {
 	return func() {
 		close(end)
 		<-ended
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(former)
+		restore()
 	}
 }
 

@@ -35,3 +35,33 @@ func TestPaceCollector(t *testing.T) {
 		t.Errorf("GC percent %d after the end, want 100", got)
 	}
 }
+
+func TestPaceCollectorObeysTheEnvironment(t *testing.T) {
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(1<<50)
+	defer func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}()
+	for _, c := range []struct {
+		gogc, memory string
+		percent      int
+		limit        int64
+	}{
+		{"", "", collectorPercent, 1 << 40},
+		{"100", "", 100, 1 << 40},
+		{"", "1PiB", collectorPercent, 1 << 50},
+		{"100", "1PiB", 100, 1 << 50},
+	} {
+		t.Setenv("GOGC", c.gogc)
+		t.Setenv("GOMEMLIMIT", c.memory)
+		stop := PaceCollector(1 << 40)
+		got := debug.SetGCPercent(c.percent)
+		if memory := debug.SetMemoryLimit(-1); got != c.percent || memory != c.limit {
+			t.Errorf("GOGC=%q GOMEMLIMIT=%q: percent %d, limit %d; want %d, %d", c.gogc, c.memory, got, memory, c.percent, c.limit)
+		}
+		stop()
+	}
+	if got := debug.SetGCPercent(100); got != 100 {
+		t.Errorf("GC percent %d after the end, want 100", got)
+	}
+}
