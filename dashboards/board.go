@@ -17,13 +17,16 @@ const (
 	FolderTitle = "Otklik"
 )
 
-// The ClickHouse data sources that are provisioned: DatasourceUID logs in as the dashboard reader, for all figures and the alert
-// rules; DeskDatasourceUID as the desk, for the panels that read posts.
+// The data sources that are provisioned: in ClickHouse, DatasourceUID logs in as the dashboard reader, for all figures and the alert
+// rules, and DeskDatasourceUID as the desk, for the panels that read posts; MetricsDatasourceUID is a Prometheus that scrapes the
+// processes, for some panels of the dashboard Engine.
 const (
-	DatasourceUID      = "otklik-clickhouse"
-	DeskDatasourceUID  = "otklik-desk"
-	datasourceName     = "Otklik"
-	deskDatasourceName = "Otklik desk"
+	DatasourceUID         = "otklik-clickhouse"
+	DeskDatasourceUID     = "otklik-desk"
+	MetricsDatasourceUID  = "otklik-prometheus"
+	datasourceName        = "Otklik"
+	deskDatasourceName    = "Otklik desk"
+	metricsDatasourceName = "Otklik metrics"
 )
 
 // tag marks the dashboards, so that each can list the others.
@@ -169,6 +172,8 @@ func (v *variable) build(w *printer, o Options) (*dashboard.VariableModel, error
 			m.Current = one(DatasourceUID, datasourceName)
 		case deskVariable:
 			m.Current = one(DeskDatasourceUID, deskDatasourceName)
+		case prometheusVariable:
+			m.Current = one(MetricsDatasourceUID, metricsDatasourceName)
 		}
 	case v.box:
 		m.Type = dashboard.VariableTypeTextbox

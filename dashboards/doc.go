@@ -68,6 +68,7 @@ const (
 const (
 	PasswordEnv     = "OTKLIK_DASHBOARD_PASSWORD" //nolint:gosec // the name of a variable
 	DeskPasswordEnv = "OTKLIK_DESK_PASSWORD"      //nolint:gosec // as above
+	PrometheusEnv   = "OTKLIK_PROMETHEUS_URL"     // http://host:port
 )
 
 var (

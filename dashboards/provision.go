@@ -105,6 +105,15 @@ func Provisioning(o Options) (map[string][]byte, error) {
 		{Key: "datasources", Value: []yaml.MapSlice{
 			datasource(datasourceName, DatasourceUID, o.User, PasswordEnv),
 			datasource(deskDatasourceName, DeskDatasourceUID, o.DeskUser, DeskPasswordEnv),
+			{ // what the processes say of themselves, on the dashboard Engine
+				{Key: "name", Value: metricsDatasourceName},
+				{Key: "uid", Value: MetricsDatasourceUID},
+				{Key: "type", Value: "prometheus"},
+				{Key: "access", Value: "proxy"},
+				{Key: "orgId", Value: 1},
+				{Key: "editable", Value: false},
+				{Key: "url", Value: "$" + PrometheusEnv},
+			},
 		}},
 	}
 	provider := yaml.MapSlice{

@@ -346,6 +346,48 @@ func TestComposeGrafana(t *testing.T) {
 	}
 }
 
+// Prometheus finds the processes where they publish their metrics, and Grafana finds Prometheus.
+func TestComposePrometheus(t *testing.T) {
+	p := project(t)
+	var file struct {
+		Jobs []struct {
+			DNS []struct {
+				Names []string `json:"names"`
+				Port  int      `json:"port"`
+			} `json:"dns_sd_configs"`
+		} `json:"scrape_configs"`
+	}
+	if err := yaml.UnmarshalStrict(read(t, deploy, "compose", "prometheus.yml"), &struct {
+		Global any `json:"global"`
+		Jobs   any `json:"scrape_configs"`
+	}{}); err != nil {
+		t.Error(err)
+	}
+	if err := yaml.Unmarshal(read(t, deploy, "compose", "prometheus.yml"), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range file.Jobs {
+		for _, d := range job.DNS {
+			for _, name := range d.Names {
+				if s, ok := p.Services[name]; !ok || !publishes(s, strconv.Itoa(d.Port)) {
+					t.Errorf("no service %s on port %d", name, d.Port)
+				}
+			}
+		}
+	}
+	if len(file.Jobs) != 1 || len(file.Jobs[0].DNS) != 1 || len(file.Jobs[0].DNS[0].Names) != 1 {
+		t.Errorf("got %+v", file)
+	}
+	address, err := url.Parse(*p.Services["grafana"].Environment["OTKLIK_PROMETHEUS_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ok := p.Services[address.Hostname()]
+	if !ok || !slices.ContainsFunc(s.HealthCheck.Test, func(arg string) bool { return strings.Contains(arg, ":"+address.Port()+"/") }) {
+		t.Errorf("Grafana looks for Prometheus at %s", address)
+	}
+}
+
 func glob(t *testing.T, path ...string) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(path...))
