@@ -14,8 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"otklik/cmd/otklik/internal/config"
-	"otklik/cmd/otklik/internal/engine"
-	"otklik/cmd/otklik/internal/ops"
 	"otklik/cmd/otklik/internal/redrive"
 	"otklik/sinks/clickhouse"
 	"otklik/stream"
@@ -254,29 +252,13 @@ meanwhile. With --again even what was put back before is put back.`,
 	return cmd
 }
 
-// brokerPatience is how long a broker may take to answer before redrive gives up: there is nothing to wait for.
-const brokerPatience = 15 * time.Second
-
 // redriveLetters counts, asks and puts back.
 func redriveLetters(ctx context.Context, cmd *cobra.Command, cfg *config.Config, ch *clickhouse.Client, o redrive.Options, yes bool) error {
-	logger, err := ops.NewLogger(cmd.ErrOrStderr(), "warn", "text")
+	client, have, err := reachBrokers(ctx, cmd, cfg)
 	if err != nil {
-		return err
-	}
-	client, err := engine.ConnectKafka(cfg, ops.NewMetrics(nil), logger)
-	if err != nil {
-		return err
+		return fmt.Errorf("redrive: %w", err)
 	}
 	defer client.Close()
-	patience, cancel := context.WithTimeout(ctx, brokerPatience)
-	defer cancel()
-	if err := client.Ping(patience); err != nil {
-		return fmt.Errorf("redrive: %w; are the brokers up? Those of a data folder run while `otklik demo` does", err)
-	}
-	have, err := client.Partitions(patience)
-	if err != nil {
-		return err
-	}
 	o.Topics = map[string]int{}
 	for _, topic := range cfg.Kafka.Topics.Firehose {
 		o.Topics[topic] = have[topic]

@@ -19,8 +19,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"otklik/cmd/otklik/internal/config"
-	"otklik/cmd/otklik/internal/engine"
-	"otklik/cmd/otklik/internal/ops"
 	"otklik/sinks/clickhouse"
 	"otklik/stream"
 	"otklik/stream/label"
@@ -181,24 +179,11 @@ const labelBatch = 500
 
 // sendLabels appends the rows to the topic of the corrections.
 func sendLabels(ctx context.Context, cmd *cobra.Command, cfg *config.Config, rows []label.Row) error {
-	logger, err := ops.NewLogger(cmd.ErrOrStderr(), "warn", "text")
+	client, have, err := reachBrokers(ctx, cmd, cfg)
 	if err != nil {
-		return err
-	}
-	client, err := engine.ConnectKafka(cfg, ops.NewMetrics(nil), logger)
-	if err != nil {
-		return err
+		return fmt.Errorf("send labels: %w", err)
 	}
 	defer client.Close()
-	patience, cancel := context.WithTimeout(ctx, brokerPatience)
-	defer cancel()
-	if err := client.Ping(patience); err != nil {
-		return fmt.Errorf("send labels: %w; are the brokers up? Those of a data folder run while `otklik demo` does", err)
-	}
-	have, err := client.Partitions(patience)
-	if err != nil {
-		return err
-	}
 	topic := cfg.Kafka.Topics.Labels
 	if have[topic] == 0 {
 		return fmt.Errorf("send labels: there is no topic %s yet: `otklik run` makes it", topic)

@@ -35,18 +35,11 @@ func newCommon(cfg Config, p stream.Partition, out Outbox, observer task.Observe
 
 // Restore loads the books and returns where to go on.
 func (p *common) Restore(ctx context.Context) (int64, error) {
-	progress, ok, err := p.cfg.Books.Progress(ctx, stream.StageIngest, p.partition)
+	_, next, at, err := task.Resume(ctx, p.cfg.Books, stream.StageIngest, p.partition, p.cfg.Epoch, p.ledger)
 	if err != nil {
 		return 0, err
 	}
-	rows, err := p.cfg.Books.LedgerRows(ctx, stream.StageIngest, p.partition)
-	if err != nil {
-		return 0, err
-	}
-	p.ledger.Restore(rows)
-	next := task.Start(progress, ok, p.cfg.Epoch)
-	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
-	p.flushed = p.position
+	p.position, p.flushed = at, at
 	return next, nil
 }
 

@@ -84,18 +84,11 @@ func New(cfg Config, p stream.Partition, observer task.Observer) *Processor {
 
 // Restore finds the restart point. The windows are loaded brand by brand when the first partial of a brand comes.
 func (p *Processor) Restore(ctx context.Context) (int64, error) {
-	progress, ok, err := p.cfg.Store.Progress(ctx, stream.StageRoll, p.partition)
+	progress, next, at, err := task.Resume(ctx, p.cfg.Store, stream.StageRoll, p.partition, p.cfg.Epoch, p.ledger)
 	if err != nil {
 		return 0, err
 	}
-	rows, err := p.cfg.Store.LedgerRows(ctx, stream.StageRoll, p.partition)
-	if err != nil {
-		return 0, err
-	}
-	p.ledger.Restore(rows)
-	next := task.Start(progress, ok, p.cfg.Epoch)
-	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
-	p.flushed = p.position
+	p.position, p.flushed = at, at
 	p.restart = stream.Progress{Position: p.position, Watermark: progress.Watermark}
 	p.watermark.Restore(progress.Watermark, task.Marks(progress.Sources), p.cfg.Now())
 	if next != task.FromFirst {

@@ -40,6 +40,24 @@ func Start(progress stream.Progress, ok bool, epoch uint16) int64 {
 	return progress.Position.Next()
 }
 
+// Resume restores what every stage keeps of a partition: its books, and where it goes on. The position is that of the restart point,
+// and next is FromFirst when there is none in this epoch.
+func Resume(ctx context.Context, books Books, stage stream.Stage, p stream.Partition, epoch uint16, ledger *Ledger) (
+	progress stream.Progress, next int64, at stream.Position, err error,
+) {
+	progress, ok, err := books.Progress(ctx, stage, p)
+	if err != nil {
+		return progress, 0, 0, err
+	}
+	rows, err := books.LedgerRows(ctx, stage, p)
+	if err != nil {
+		return progress, 0, 0, err
+	}
+	ledger.Restore(rows)
+	next = Start(progress, ok, epoch)
+	return progress, next, stream.PositionAfter(epoch, max(next, 0)-1), nil
+}
+
 // Marks returns the source marks of a restart point as the watermark tracker takes them.
 func Marks(sources []stream.SourceMark) []window.Mark {
 	marks := make([]window.Mark, len(sources))
