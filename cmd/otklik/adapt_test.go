@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"otklik/deploy/embedded/embeddedtest"
-	"otklik/schemas"
 	"otklik/sinks/clickhouse"
 	"otklik/sinks/sinktest"
 	"otklik/stream"
@@ -78,19 +76,7 @@ func adaptRows(n int) []stream.MentionRow {
 }
 
 func TestSentimentAdapt(t *testing.T) {
-	db := embeddedtest.ClickHouse(t)
-	ch, err := clickhouse.Open(t.Context(), clickhouse.Config{Addrs: []string{db.Native}, Database: db.Name, User: db.User, Password: db.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := ch.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := schemas.Migrate(t.Context(), ch, schemas.Options{Database: db.Name}); err != nil {
-		t.Fatal(err)
-	}
+	db, ch := migrated(t)
 	base, dir := adaptBase(t), t.TempDir()
 	file, out := filepath.Join(dir, "otklik.yaml"), filepath.Join(dir, "model.bin")
 	env := map[string]string{"OTKLIK_TEST_PASSWORD": db.Password}

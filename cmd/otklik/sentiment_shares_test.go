@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"otklik/deploy/embedded/embeddedtest"
-	"otklik/schemas"
 	"otklik/sinks/clickhouse"
 	"otklik/sinks/sinktest"
 	"otklik/stream"
@@ -58,19 +56,7 @@ func sharesRows(r *rand.Rand, builtIn string) []stream.MentionRow {
 }
 
 func TestSentimentShares(t *testing.T) {
-	db := embeddedtest.ClickHouse(t)
-	ch, err := clickhouse.Open(t.Context(), clickhouse.Config{Addrs: []string{db.Native}, Database: db.Name, User: db.User, Password: db.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := ch.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := schemas.Migrate(t.Context(), ch, schemas.Options{Database: db.Name}); err != nil {
-		t.Fatal(err)
-	}
+	_, ch := migrated(t)
 	model, err := sentiment.Default()
 	if err != nil {
 		t.Fatal(err)
