@@ -129,4 +129,8 @@ func TestSecureConnections(t *testing.T) {
 	if out, err := s.otklik(t, kafkaPassword, "run", "-c", stranger, "--once"); err == nil || !strings.Contains(out, "unknown authority") {
 		t.Errorf("run with another authority: %v\n%s", err, out)
 	}
+
+	if out, err := s.otklik(t, "a wrong one", "run", "-c", plain, "--once"); err == nil || !strings.Contains(out, "check kafka.sasl") {
+		t.Errorf("run with a wrong password: %v\n%s", err, out)
+	}
 }

@@ -48,6 +48,7 @@ type Client struct {
 	dialer      *kafkago.Dialer
 	transport   *kafkago.Transport
 	compression kafkago.Compression
+	logins      *logins // nil: nobody logs in
 }
 
 // Open returns a client. It does not connect: the first call does.
@@ -65,11 +66,14 @@ func Open(cfg Config) (*Client, error) {
 		cfg.OnRetry = func(string, error) {}
 	}
 	var mechanism sasl.Mechanism
+	var login *logins
 	if cfg.SASL != nil {
-		var err error
-		if mechanism, err = cfg.SASL.mechanism(); err != nil {
+		inner, err := cfg.SASL.mechanism()
+		if err != nil {
 			return nil, fmt.Errorf("open kafka: %w", err)
 		}
+		login = &logins{Mechanism: inner}
+		mechanism = login
 	}
 	var compression kafkago.Compression
 	if cfg.Compression != "" && cfg.Compression != "none" {
@@ -88,6 +92,7 @@ func Open(cfg Config) (*Client, error) {
 		cfg:         cfg,
 		transport:   transport,
 		compression: compression,
+		logins:      login,
 		client:      &kafkago.Client{Addr: kafkago.TCP(cfg.Brokers...), Timeout: 15 * time.Second, Transport: transport},
 		dialer: &kafkago.Dialer{
 			ClientID: cfg.ClientID, Timeout: 5 * time.Second, DialFunc: dialBuffered, TLS: cfg.TLS, SASLMechanism: mechanism,
@@ -156,7 +161,7 @@ func (c *Client) EnsureTopics(ctx context.Context, topics []Topic) error {
 
 // awaitTopics waits until every partition of the new topics has a leader: a produce before that would only be retried.
 func (c *Client) awaitTopics(ctx context.Context, topics []kafkago.TopicConfig) error {
-	return retry(ctx, "await topics", c.cfg.OnRetry, func(ctx context.Context) error {
+	return c.retry(ctx, "await topics", func(ctx context.Context) error {
 		_, led, err := c.layout(ctx)
 		if err != nil {
 			return err
@@ -174,7 +179,7 @@ func (c *Client) awaitTopics(ctx context.Context, topics []kafkago.TopicConfig) 
 // moment; a topic that does not exist is absent.
 func (c *Client) Partitions(ctx context.Context) (map[string]int, error) {
 	var counts map[string]int
-	err := retry(ctx, "read metadata", c.cfg.OnRetry, func(ctx context.Context) error {
+	err := c.retry(ctx, "read metadata", func(ctx context.Context) error {
 		var err error
 		counts, _, err = c.layout(ctx)
 		return err
@@ -209,7 +214,7 @@ type Range struct{ First, End int64 }
 // Ranges returns the retained range of each partition of the topic, by partition number.
 func (c *Client) Ranges(ctx context.Context, topic string) (map[int32]Range, error) {
 	var ranges map[int32]Range
-	err := retry(ctx, "list offsets of "+topic, c.cfg.OnRetry, func(ctx context.Context) error {
+	err := c.retry(ctx, "list offsets of "+topic, func(ctx context.Context) error {
 		counts, err := c.Partitions(ctx)
 		if err != nil {
 			return err
@@ -240,7 +245,7 @@ func (c *Client) Ranges(ctx context.Context, topic string) (map[int32]Range, err
 // Committed returns the offsets that the group has committed for the topic, by partition; partitions without one are absent.
 func (c *Client) Committed(ctx context.Context, group, topic string) (map[int32]int64, error) {
 	committed := map[int32]int64{}
-	err := retry(ctx, "fetch offsets of "+group, c.cfg.OnRetry, func(ctx context.Context) error {
+	err := c.retry(ctx, "fetch offsets of "+group, func(ctx context.Context) error {
 		counts, err := c.Partitions(ctx)
 		if err != nil {
 			return err
@@ -318,10 +323,13 @@ func dialBuffered(ctx context.Context, network, address string) (net.Conn, error
 	return &bufferedConn{Conn: conn, ahead: bufio.NewReaderSize(conn, readBuffer)}, nil
 }
 
-// Ping reports whether a broker answers.
+// Ping reports whether a broker answers, and lets us in: it does not try twice.
 func (c *Client) Ping(ctx context.Context) error {
 	_, err := c.client.ApiVersions(ctx, &kafkago.ApiVersionsRequest{})
 	if err != nil {
+		if c.logins.refused(err, 1, 0) {
+			err = fmt.Errorf("%w: %w", ErrLogin, err)
+		}
 		return fmt.Errorf("kafka %s: %w", strings.Join(c.cfg.Brokers, ","), err)
 	}
 	return nil

@@ -61,8 +61,8 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, run func(context
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", cfg.ID, err)
 	}
-	g := &groupRun{cfg: cfg, run: run}
-	err = g.loop(ctx, group, c.cfg.OnRetry)
+	g := &groupRun{client: c, cfg: cfg, run: run}
+	err = g.loop(ctx, group)
 	if closeErr := group.Close(); closeErr != nil && err == nil {
 		err = fmt.Errorf("leave group %s: %w", cfg.ID, closeErr)
 	}
@@ -77,8 +77,10 @@ func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, run func(context
 var ErrRejoin = errors.New("the partition is given back")
 
 type groupRun struct {
-	cfg  GroupConfig
-	run  func(context.Context, Assignment) error
+	client *Client
+	cfg    GroupConfig
+	run    func(context.Context, Assignment) error
+
 	mu   sync.Mutex
 	fail error
 }
@@ -89,7 +91,7 @@ func (g *groupRun) failure() error {
 	return g.fail
 }
 
-func (g *groupRun) loop(ctx context.Context, group *kafkago.ConsumerGroup, onRetry func(string, error)) error {
+func (g *groupRun) loop(ctx context.Context, group *kafkago.ConsumerGroup) error {
 	for {
 		gen, err := group.Next(ctx)
 		if failed := g.failure(); failed != nil {
@@ -101,12 +103,10 @@ func (g *groupRun) loop(ctx context.Context, group *kafkago.ConsumerGroup, onRet
 		case errors.Is(err, kafkago.ErrGroupClosed):
 			return nil
 		case err != nil:
-			for _, p := range permanent {
-				if errors.Is(err, p) {
-					return fmt.Errorf("join group %s: %w", g.cfg.ID, err)
-				}
+			if final := g.client.final(err); final != nil {
+				return fmt.Errorf("join group %s: %w", g.cfg.ID, final)
 			}
-			onRetry("join group "+g.cfg.ID, err)
+			g.client.cfg.OnRetry("join group "+g.cfg.ID, err)
 			continue
 		}
 		if g.cfg.Logger != nil {

@@ -41,7 +41,7 @@ func (c *Client) Produce(ctx context.Context, p stream.Partition, messages []Mes
 			n++
 		}
 		request := messages[:n]
-		err := retry(ctx, fmt.Sprintf("produce %d records to %s", n, p), c.cfg.OnRetry, func(ctx context.Context) error {
+		err := c.retry(ctx, fmt.Sprintf("produce %d records to %s", n, p), func(ctx context.Context) error {
 			return c.produceOnce(ctx, p, request)
 		})
 		if err != nil {

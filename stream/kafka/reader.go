@@ -54,7 +54,7 @@ const FromFirst int64 = -1
 func (c *Client) Read(ctx context.Context, p stream.Partition, from int64, cfg ReaderConfig, out func(context.Context, Batch) error) error {
 	cfg = cfg.withDefaults()
 	r := &reader{client: c, partition: p, next: from, cfg: cfg, out: out}
-	err := retry(ctx, "read "+p.String(), c.cfg.OnRetry, func(ctx context.Context) error {
+	err := c.retry(ctx, "read "+p.String(), func(ctx context.Context) error {
 		err := r.session(ctx)
 		if r.fatal != nil {
 			return nil //nolint:nilerr // not to be retried; returned below
