@@ -93,6 +93,7 @@ const (
 	Approved                      // own voice: by an account that the catalogue approves for answers
 	Automatic                     // own voice: by an automatic responder or with an automatic text
 	Advocacy                      // a customer spreads the brand's official presence
+	Answer                        // own voice: answers a customer
 )
 
 // Mention is one item × one brand that it names: the value of the topic otklik.mentions (keyed by Thread).
@@ -109,6 +110,10 @@ type Mention struct {
 	Products []string // product keys of the catalogue, sorted
 	Severity uint8    // 0 none … 3 most severe, from the catalogue's words
 	Customer string   // author id of the customer whose conversation this belongs to; for own answers the one answered; "" unknown
+	// Violations are the rules of communication that an answer of the brand breaks, sorted; see Breach. Excerpt shows them with everything
+	// confidential masked.
+	Violations []string
+	Excerpt    string
 
 	Source     Source
 	ReceivedAt Time // record timestamp of the raw record
@@ -144,6 +149,8 @@ type MentionRow struct {
 	TextSince Time
 	// Corrections are all that were delivered, in the order of delivery; see Corrected. Only the one that counts keeps its note.
 	Corrections []Correction
+	// Breaches are what all delivered versions of an answer broke, by version and rule; an edit does not undo them.
+	Breaches []Breach
 	// ModelLabel is what the model says of the newest version, as Scores and Model do, if there are Corrections; else Label is.
 	ModelLabel Label
 }

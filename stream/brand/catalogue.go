@@ -27,6 +27,8 @@ type Catalogue struct {
 	// Questions are words that ask without a question mark. A "?" outside a link always asks.
 	Questions []string `yaml:"questions"`
 	Pointers  Pointers `yaml:"pointers"` // words by which customers send others to an official account
+	// Confidential is what answers of all brands must not contain.
+	Confidential Confidential `yaml:"confidential" json:",omitzero"`
 }
 
 // Brand is one tracked brand.
@@ -40,6 +42,8 @@ type Brand struct {
 	Vetoes   []string                      `yaml:"vetoes"`
 	Accounts map[stream.Platform][]Account `yaml:"accounts"` // official accounts by platform
 	Products []Product                     `yaml:"products"` // products of this brand alone
+	// Confidential is what answers of this brand must not contain beside what Catalogue.Confidential says.
+	Confidential Confidential `yaml:"confidential" json:",omitzero"`
 }
 
 // Account is an official account of a brand. ID or Name may be empty, not both; both are compared without regard to case.
@@ -137,6 +141,8 @@ func (v *validator) catalogue(c *Catalogue) {
 	accounts := map[string]string{}
 	common := map[string]string{}
 	v.products("products", c.Products, common)
+	rules := map[string]string{}
+	v.confidential("confidential", &c.Confidential, rules)
 	for i := range c.Brands {
 		b := &c.Brands[i]
 		path := fmt.Sprintf("brands[%d]", i)
@@ -159,6 +165,7 @@ func (v *validator) catalogue(c *Catalogue) {
 		seen := make(map[string]string, len(common))
 		maps.Copy(seen, common)
 		v.products(path+".products", b.Products, seen)
+		v.confidential(path+".confidential", &b.Confidential, maps.Clone(rules))
 	}
 	if len(c.Brands) > 0 && !own {
 		v.fault("brands", "no brand is ours", "set own: true on the brand whose reputation this installation watches")

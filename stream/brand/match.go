@@ -198,6 +198,9 @@ func (m *Matcher) complete(it *stream.Item, s *Scratch) {
 			h.Flags |= stream.Advocacy
 		}
 		m.conversation(it, h, s)
+		if h.Role == stream.Own {
+			m.judge(it, h, s)
+		}
 	}
 }
 

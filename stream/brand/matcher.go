@@ -21,7 +21,7 @@ type Hit struct {
 	Brand *Brand
 	Via   stream.Via
 	Role  stream.Role
-	Flags stream.Flags // Approved, Automatic, Advocacy, Question; the others need the label
+	Flags stream.Flags // Approved, Automatic, Advocacy, Question, Answer; the others need the label
 	// Products are the keys, sorted, of the products that the text names. They count for every brand of the item.
 	Products []string
 	Severity uint8  // 0 none … 3, the highest class whose words the text has
@@ -32,6 +32,10 @@ type Hit struct {
 	// Thread is the thread key of the mention: Item.Thread, or where the item is Paired "platform:customer×brand"
 	// ("platform:item id" for an official account's item that answers nobody).
 	Thread string
+	// Violations are the rules of communication that the brand's answer breaks, sorted; only with the flag stream.Answer. Excerpt
+	// shows them with everything confidential masked. Both own their memory.
+	Violations []string
+	Excerpt    string
 
 	index int32 // of Brand in the catalogue
 }
@@ -46,8 +50,9 @@ type Matcher struct {
 	starts    starts    // of the first words of all terms
 	terms     [][]entry // by pattern number
 	accounts  map[stream.Platform]*accountIndex
-	products  []string // keys, sorted; entry.ref of products is an index
-	longest   int32    // words of the longest term
+	products  []string   // keys, sorted; entry.ref of products is an index
+	secrets   []*secrets // by brand
+	longest   int32      // words of the longest term
 }
 
 // class says what a term stands for.
@@ -64,6 +69,7 @@ const (
 	question
 	before
 	after
+	secret
 )
 
 // entry is one term behind a pattern of the automaton. The pattern is a blank and what the term's first word begins with.
@@ -73,7 +79,7 @@ type entry struct {
 	mode     mode  // of its first word; it and words are asked so often that they stand here, too
 	class    class
 	level    uint8           // of severity
-	brand    int32           // of alias, handle, veto, product (-1: of every brand)
+	brand    int32           // of alias, handle, veto, product and secret (-1: of every brand)
 	ref      int32           // of product
 	platform stream.Platform // of handle
 }
@@ -162,6 +168,8 @@ func (b *matcherBuilder) catalogue(c *Catalogue) error {
 		brand := &c.Brands[i]
 		add(brand.Aliases, entry{class: alias, brand: int32(i)})
 		add(brand.Vetoes, entry{class: veto, brand: int32(i)})
+		add(brand.Confidential.Terms, entry{class: secret, brand: int32(i)})
+		b.m.secrets = append(b.m.secrets, newSecrets(&c.Confidential, &brand.Confidential))
 		products(brand.Products, int32(i))
 		for platform, accounts := range brand.Accounts {
 			for _, a := range accounts {
@@ -177,6 +185,7 @@ func (b *matcherBuilder) catalogue(c *Catalogue) error {
 	add(c.Spam, entry{class: spam})
 	add(c.AutomaticTexts, entry{class: automatic})
 	add(c.Questions, entry{class: question})
+	add(c.Confidential.Terms, entry{class: secret, brand: -1})
 	add(c.Pointers.Before, entry{class: before})
 	add(c.Pointers.After, entry{class: after})
 	return errors.Join(errs...)

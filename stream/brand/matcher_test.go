@@ -198,17 +198,17 @@ func TestMatchDetails(t *testing.T) {
 		{
 			"own approved",
 			stream.Item{Author: official, ParentAuthor: customer, Text: "Здравствуйте! Проверили, всё работает."},
-			detail{Role: stream.Own, Flags: stream.Approved, Customer: "42", Thread: "t"},
+			detail{Role: stream.Own, Flags: stream.Approved | stream.Answer, Customer: "42", Thread: "t"},
 		},
 		{
 			"automatic text",
 			stream.Item{Author: official, ParentAuthor: customer, Text: "Ваше обращение зарегистрировано."},
-			detail{Role: stream.Own, Flags: stream.Approved | stream.Automatic, Customer: "42", Thread: "t"},
+			detail{Role: stream.Own, Flags: stream.Approved | stream.Automatic | stream.Answer, Customer: "42", Thread: "t"},
 		},
 		{
 			"automatic account",
 			stream.Item{Author: stream.Account{Name: "MTS_robot"}, ParentAuthor: customer},
-			detail{Role: stream.Own, Flags: stream.Automatic, Customer: "42", Thread: "t"},
+			detail{Role: stream.Own, Flags: stream.Automatic | stream.Answer, Customer: "42", Thread: "t"},
 		},
 		{
 			"own to itself",
@@ -220,7 +220,7 @@ func TestMatchDetails(t *testing.T) {
 		{
 			"pair: answer",
 			stream.Item{Paired: true, Author: official, ParentAuthor: customer},
-			detail{Role: stream.Own, Flags: stream.Approved, Customer: "42", Thread: "twitter:42×mts"},
+			detail{Role: stream.Own, Flags: stream.Approved | stream.Answer, Customer: "42", Thread: "twitter:42×mts"},
 		},
 		{"pair: own post", stream.Item{Paired: true, Author: official}, detail{Role: stream.Own, Flags: stream.Approved, Thread: "twitter:9"}},
 		{"no author id", stream.Item{Author: stream.Account{Name: "@Masha"}, Text: "мтс"}, detail{Customer: "masha", Thread: "t"}},

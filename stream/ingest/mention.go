@@ -13,6 +13,7 @@ func (p *Processor) mention(it *stream.Item, hits []brand.Hit, n int, src stream
 	m := stream.Mention{
 		Item: *it, Brand: hit.Brand.Key, Role: hit.Role, Via: hit.Via, Flags: hit.Flags,
 		Products: hit.Products, Severity: hit.Severity, Customer: hit.Customer, Source: src, ReceivedAt: received,
+		Violations: hit.Violations, Excerpt: hit.Excerpt,
 	}
 	m.Item.Thread = hit.Thread
 	return m

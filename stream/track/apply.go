@@ -234,6 +234,7 @@ func (p *Processor) apply(a *arrival) {
 		row := p.remember(a, m.Item.PublishedAt, m.Item.EditedAt, versions)
 		row.Mention, row.Partition, row.FirstPosition, row.Position, row.Versions = *m, p.partition.Number, a.position, a.position, versions
 		row.TextSince, row.Corrections, row.ModelLabel = m.Item.EditedAt, nil, 0 // the place may have been another row's
+		row.Breaches = stream.BreachesOf(m)
 		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
 		p.turn(a)
 	case known.position.Covers(a.position):
@@ -259,6 +260,7 @@ func (p *Processor) version(a *arrival, known identity) {
 	row := *old
 	row.Position = a.position
 	row.Corrections = slices.Clone(row.Corrections)
+	row.Breaches = stream.MergeBreaches(row.Breaches, stream.BreachesOf(&a.mention))
 	version, same := a.mention.Item.EditedAt, a.mention.Item.Text == old.Item.Text
 	switch {
 	case version > known.version:

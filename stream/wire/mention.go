@@ -58,6 +58,8 @@ const (
 	mentionReceivedAt   = 53
 	mentionErased       = 54
 	mentionCorrects     = 55
+	mentionViolations   = 56
+	mentionExcerpt      = 57
 )
 
 // AppendMention appends m as a message Mention to dst and returns the extended slice. Bytes of a string that are not
@@ -134,7 +136,10 @@ func AppendMention(dst []byte, m *stream.Mention) []byte {
 		dst = appendString(dst, 4, c.Note)
 		dst = closeMessage(dst, mark)
 	}
-	return dst
+	for _, rule := range m.Violations {
+		dst = appendElement(dst, mentionViolations, rule)
+	}
+	return appendString(dst, mentionExcerpt, m.Excerpt)
 }
 
 func appendAccount(dst []byte, num protowire.Number, a *stream.Account) []byte {
@@ -279,6 +284,10 @@ func (s *scanner) parseJudgement(whole string, m *stream.Mention) {
 			m.Corrects = &stream.Correction{}
 		}
 		s.correction(whole, m.Corrects)
+	case mentionViolations<<3 | asBytes:
+		m.Violations = append(m.Violations, s.word(whole))
+	case mentionExcerpt<<3 | asBytes:
+		m.Excerpt = s.text(whole)
 	}
 }
 

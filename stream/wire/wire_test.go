@@ -148,6 +148,10 @@ func (r reference) setMention(m *stream.Mention) {
 		sub.set("at", m.Corrects.At)
 		sub.set("note", m.Corrects.Note)
 	}
+	for _, rule := range m.Violations {
+		r.Mutable(r.field("violations")).List().Append(protoreflect.ValueOfString(rule))
+	}
+	r.set("excerpt", m.Excerpt)
 }
 
 func (r reference) setPane(p *window.Pane) {
@@ -240,10 +244,12 @@ func (r random) mention() stream.Mention {
 		Label:  stream.Label(r.IntN(4)),
 		Scores: stream.Scores{Positive: r.Float32(), Neutral: float32(r.IntN(2)), Negative: float32(math.Copysign(0, -1))},
 		Model:  r.str(), Severity: uint8(r.int()), Customer: r.str(), ReceivedAt: r.time(), Erased: r.bool(),
+		Excerpt: r.str(),
 	}
 	for range r.IntN(4) {
 		m.Item.Mentions = append(m.Item.Mentions, r.account())
 		m.Products = append(m.Products, r.str())
+		m.Violations = append(m.Violations, r.str())
 	}
 	if r.bool() {
 		m.Source = stream.Source{
@@ -289,8 +295,8 @@ func TestMentionIsTheSchemasMessage(t *testing.T) {
 			t.Fatalf("mention changed on its way (-in +out):\n%s", diff)
 		}
 	}
-	if n := file.Messages().ByName("Mention").Fields().Len(); n != 46 {
-		t.Errorf("the message Mention has %d fields, this test knows 46: teach it the new ones", n)
+	if n := file.Messages().ByName("Mention").Fields().Len(); n != 48 {
+		t.Errorf("the message Mention has %d fields, this test knows 48: teach it the new ones", n)
 	}
 }
 
