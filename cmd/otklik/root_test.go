@@ -189,41 +189,6 @@ func TestTheSummaryShowsNoSecret(t *testing.T) {
 	}
 }
 
-// Every command of the README that begins with otklik or make exists with its flags or target.
-func TestCommandsOfTheDocumentsExist(t *testing.T) {
-	root := filepath.Join("..", "..")
-	makefile := readFile(t, filepath.Join(root, "Makefile"))
-	targets := make(map[string]bool)
-	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(makefile, -1) {
-		targets[m[1]] = true
-	}
-	seen := 0
-	for _, document := range []string{"README.md", "CONTRIBUTING.md"} {
-		text := readFile(t, filepath.Join(root, document))
-		for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(text, -1) {
-			for line := range strings.Lines(block[1]) {
-				words := strings.Fields(line)
-				if len(words) < 2 {
-					continue
-				}
-				switch words[0] {
-				case "make":
-					seen++
-					if !targets[words[1]] {
-						t.Errorf("%s: %s: the Makefile has no target %s", document, strings.TrimSpace(line), words[1])
-					}
-				case "otklik", "bin/otklik":
-					seen++
-					checkCommandLine(t, document+": "+strings.TrimSpace(line), line)
-				}
-			}
-		}
-	}
-	if seen < 5 {
-		t.Errorf("only %d commands were found in the documents: has their form changed?", seen)
-	}
-}
-
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
