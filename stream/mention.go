@@ -123,6 +123,8 @@ type Mention struct {
 	// Corrects marks a correction of the label of a known mention instead of a mention. Beside it are set: what identifies the mention
 	// (Item.Platform, Item.ID, Brand), Item.PublishedAt and Item.Thread as the mention has them, Source and ReceivedAt.
 	Corrects *Correction
+	// Claim marks a status of the claim about a known mention instead of a mention. Beside it is set what is set beside Corrects.
+	Claim *ClaimStatus
 }
 
 // Has reports whether all flags of f are set.
@@ -151,6 +153,8 @@ type MentionRow struct {
 	Corrections []Correction
 	// Breaches are what all delivered versions of an answer broke, by version and rule; an edit does not undo them.
 	Breaches []Breach
+	// Factors are what the priority of a negative mention by a customer is made of; zero for others.
+	Factors Factors
 	// ModelLabel is what the model says of the newest version, as Scores and Model do, if there are Corrections; else Label is.
 	ModelLabel Label
 }

@@ -60,6 +60,7 @@ const (
 	mentionCorrects     = 55
 	mentionViolations   = 56
 	mentionExcerpt      = 57
+	mentionClaim        = 60
 )
 
 // AppendMention appends m as a message Mention to dst and returns the extended slice. Bytes of a string that are not
@@ -139,7 +140,17 @@ func AppendMention(dst []byte, m *stream.Mention) []byte {
 	for _, rule := range m.Violations {
 		dst = appendElement(dst, mentionViolations, rule)
 	}
-	return appendString(dst, mentionExcerpt, m.Excerpt)
+	dst = appendString(dst, mentionExcerpt, m.Excerpt)
+	if c := m.Claim; c != nil {
+		var mark int
+		dst, mark = openMessage(dst, mentionClaim)
+		dst = appendInt(dst, 1, int64(c.State))
+		dst = appendString(dst, 2, c.By)
+		dst = appendTime(dst, 3, c.At)
+		dst = appendString(dst, 4, c.Note)
+		dst = closeMessage(dst, mark)
+	}
+	return dst
 }
 
 func appendAccount(dst []byte, num protowire.Number, a *stream.Account) []byte {
@@ -288,7 +299,30 @@ func (s *scanner) parseJudgement(whole string, m *stream.Mention) {
 		m.Violations = append(m.Violations, s.word(whole))
 	case mentionExcerpt<<3 | asBytes:
 		m.Excerpt = s.text(whole)
+	case mentionClaim<<3 | asBytes:
+		if m.Claim == nil {
+			m.Claim = &stream.ClaimStatus{}
+		}
+		s.claimStatus(whole, m.Claim)
 	}
+}
+
+func (s *scanner) claimStatus(whole string, c *stream.ClaimStatus) {
+	in := scanner{data: s.bytes()}
+	part := whole[s.lo:s.hi]
+	for in.next() {
+		switch in.tag {
+		case 1<<3 | asVarint:
+			c.State = stream.ClaimState(in.small(uint64(stream.ClaimWithdrawn)))
+		case 2<<3 | asBytes:
+			c.By = in.word(part)
+		case 3<<3 | asVarint:
+			c.At = in.time()
+		case 4<<3 | asBytes:
+			c.Note = in.text(part)
+		}
+	}
+	s.adopt(&in)
 }
 
 func (s *scanner) correction(whole string, c *stream.Correction) {

@@ -152,6 +152,13 @@ func (r reference) setMention(m *stream.Mention) {
 		r.Mutable(r.field("violations")).List().Append(protoreflect.ValueOfString(rule))
 	}
 	r.set("excerpt", m.Excerpt)
+	if m.Claim != nil {
+		sub := reference{r.Mutable(r.field("claim")).Message().Interface().(*dynamicpb.Message)}
+		sub.set("state", protoreflect.EnumNumber(m.Claim.State))
+		sub.set("by", m.Claim.By)
+		sub.set("at", m.Claim.At)
+		sub.set("note", m.Claim.Note)
+	}
 }
 
 func (r reference) setPane(p *window.Pane) {
@@ -259,6 +266,9 @@ func (r random) mention() stream.Mention {
 	if r.IntN(4) == 0 {
 		m.Corrects = &stream.Correction{Label: stream.Label(r.IntN(4)), By: r.str(), At: r.time(), Note: r.str()}
 	}
+	if r.IntN(4) == 0 {
+		m.Claim = &stream.ClaimStatus{State: stream.ClaimState(r.IntN(7)), By: r.str(), At: r.time(), Note: r.str()}
+	}
 	return m
 }
 
@@ -295,8 +305,8 @@ func TestMentionIsTheSchemasMessage(t *testing.T) {
 			t.Fatalf("mention changed on its way (-in +out):\n%s", diff)
 		}
 	}
-	if n := file.Messages().ByName("Mention").Fields().Len(); n != 48 {
-		t.Errorf("the message Mention has %d fields, this test knows 48: teach it the new ones", n)
+	if n := file.Messages().ByName("Mention").Fields().Len(); n != 49 {
+		t.Errorf("the message Mention has %d fields, this test knows 49: teach it the new ones", n)
 	}
 }
 
