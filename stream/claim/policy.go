@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"otklik/stream"
 	"otklik/stream/brand"
@@ -40,6 +41,8 @@ type Config struct {
 	Department string `yaml:"department"`
 	// Departments receive the claims whose heaviest product has one of these keys.
 	Departments map[string]string `yaml:"departments"`
+	// ReopenWithin is for how long after a resolution a message of the customer counts as reopening the claim.
+	ReopenWithin time.Duration `yaml:"reopen_within"`
 }
 
 // DefaultConfig is what an empty file means.
@@ -49,11 +52,15 @@ func DefaultConfig() Config {
 		Bands:      []Band{{1_000, 2}, {10_000, 3}, {100_000, 5}},
 		Blogger:    10_000,
 		Department: "care",
+		// As long as a case stays open without a message.
+		ReopenWithin: 72 * time.Hour,
 	}
 }
 
 // maxFactor bounds thresholds and factors: what lies beyond is a slip of the pen.
 const maxFactor = 1e6
+
+const maxReopen = 366 * 24 * time.Hour
 
 // Validate returns every fault of the configuration, joined. Each begins with the key that it is about.
 func (c *Config) Validate() error {
@@ -79,6 +86,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Department == "" {
 		errs = append(errs, errors.New("department: is empty; name who receives claims about other products"))
+	}
+	if c.ReopenWithin < 0 || c.ReopenWithin > maxReopen {
+		errs = append(errs, fmt.Errorf("reopen_within: %s is out of range; choose from 0s to %s", c.ReopenWithin, maxReopen))
 	}
 	for product, name := range c.Departments {
 		if name == "" {

@@ -39,6 +39,8 @@ type Row struct {
 	Lang       string
 	URL        string
 
+	ReopenWithin stream.Time // Config.ReopenWithin when it was opened
+
 	Withdrawn bool                 // the mention has no priority any more
 	Statuses  []stream.ClaimStatus // in the order of At
 	Revision  uint32               // 1 when it was opened; grows with every change
@@ -58,7 +60,7 @@ func (p *Policy) Open(m *stream.MentionRow, received stream.Time) Row {
 	r := Row{
 		MentionName: stream.MentionName{Platform: m.Item.Platform, ItemID: m.Item.Identity(), Brand: m.Brand},
 		PublishedAt: m.Item.PublishedAt, VersionAt: max(m.Item.PublishedAt, m.Item.EditedAt), ReceivedAt: m.ReceivedAt, OpenedAt: received,
-		Revision: 1,
+		ReopenWithin: stream.Time(p.cfg.ReopenWithin.Milliseconds()), Revision: 1,
 	}
 	r.ID = IDOf(&r.MentionName)
 	p.take(&r, m)

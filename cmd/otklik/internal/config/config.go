@@ -10,6 +10,7 @@ import (
 	"otklik/stream"
 	"otklik/stream/brand"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/window"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	Limits     Limits         `yaml:"limits"`
 	Privacy    Privacy        `yaml:"privacy"`
 	Alerts     Alerts         `yaml:"alerts"`
+	Claims     claim.Config   `yaml:"claims"`
 	HTTP       HTTP           `yaml:"http"`
 	Log        Log            `yaml:"log"`
 
@@ -71,6 +73,8 @@ type Topics struct {
 	DeadLetter string                     `yaml:"deadletter"`
 	Labels     string                     `yaml:"labels"` // corrections of labels: schemas/label.schema.json
 	Alerts     string                     `yaml:"alerts"`
+	Claims     string                     `yaml:"claims"`       // claims for the care department: schemas/claim.schema.json
+	Statuses   string                     `yaml:"claim_status"` // what it says of them: schemas/claim_status.schema.json
 	Partitions Partitions                 `yaml:"partitions"`
 	// Replication is the replication factor of the topics that Otklik creates; -1 takes the broker's default.
 	Replication int `yaml:"replication"`
@@ -84,6 +88,8 @@ type Partitions struct {
 	DeadLetter int `yaml:"deadletter"`
 	Labels     int `yaml:"labels"`
 	Alerts     int `yaml:"alerts"`
+	Claims     int `yaml:"claims"`
+	Statuses   int `yaml:"claim_status"`
 }
 
 // TLS says whether a connection is encrypted and with which certificates. Paths are relative to the configuration file.
@@ -209,7 +215,9 @@ func Default() *Config {
 				DeadLetter:  "otklik.deadletter",
 				Labels:      "otklik.labels",
 				Alerts:      "otklik.alerts",
-				Partitions:  Partitions{Firehose: 4, Mentions: 8, Panes: 4, DeadLetter: 1, Labels: 1, Alerts: 1},
+				Claims:      "otklik.claims",
+				Statuses:    "otklik.claim_status",
+				Partitions:  Partitions{Firehose: 4, Mentions: 8, Panes: 4, DeadLetter: 1, Labels: 1, Alerts: 1, Claims: 1, Statuses: 1},
 				Replication: -1,
 			},
 			Compression: "none",
@@ -239,6 +247,7 @@ func Default() *Config {
 			Memory:            1 << 30,
 		},
 		Alerts:  DefaultAlerts(),
+		Claims:  claim.DefaultConfig(),
 		Privacy: Privacy{TextDays: schemas.DefaultRetention.TextDays},
 		HTTP:    HTTP{Listen: "127.0.0.1:9464"},
 		Log:     Log{Level: "info", Format: "text"},

@@ -61,6 +61,7 @@ func (v *validator) config(c *Config) {
 	v.limits(&c.Limits, c.Care.QuietGap)
 	v.privacy(&c.Privacy)
 	v.alerts(&c.Alerts, c.Brands)
+	v.claims(&c.Claims, c.Brands)
 	if c.HTTP.Listen != "" {
 		v.address("http.listen", c.HTTP.Listen, true)
 	}
@@ -212,6 +213,8 @@ func (v *validator) topics(t *Topics) {
 	check(path+".deadletter", t.DeadLetter)
 	check(path+".alerts", t.Alerts)
 	check(path+".labels", t.Labels)
+	check(path+".claims", t.Claims)
+	check(path+".claim_status", t.Statuses)
 	platforms := make([]stream.Platform, 0, len(t.Firehose))
 	for p := range t.Firehose {
 		platforms = append(platforms, p)
@@ -235,6 +238,8 @@ func (v *validator) topics(t *Topics) {
 	between(v, path+".partitions.deadletter", t.Partitions.DeadLetter, 1, maxPartitions)
 	between(v, path+".partitions.alerts", t.Partitions.Alerts, 1, maxPartitions)
 	between(v, path+".partitions.labels", t.Partitions.Labels, 1, maxPartitions)
+	between(v, path+".partitions.claims", t.Partitions.Claims, 1, maxPartitions)
+	between(v, path+".partitions.claim_status", t.Partitions.Statuses, 1, maxPartitions)
 	if t.Replication != -1 {
 		between(v, path+".replication", t.Replication, 1, maxReplication)
 	}

@@ -153,7 +153,7 @@ func yesterday() stream.Time {
 func (d *demo) config() *config.Config {
 	cfg := config.Default()
 	cfg.Brands = d.Catalogue
-	cfg.Kafka.Topics.Partitions = config.Partitions{Firehose: 2, Mentions: 4, Panes: 2, DeadLetter: 1, Labels: 1, Alerts: 1}
+	cfg.Kafka.Topics.Partitions = config.Partitions{Firehose: 2, Mentions: 4, Panes: 2, DeadLetter: 1, Labels: 1, Alerts: 1, Claims: 1, Statuses: 1}
 	cfg.Limits.FlushInterval = 500 * time.Millisecond
 	cfg.Window.IdleAfter = 5 * time.Second
 	cfg.HTTP.Listen = "127.0.0.1:0"

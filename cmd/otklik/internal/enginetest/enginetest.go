@@ -50,7 +50,7 @@ func New(t testing.TB, tune func(*config.Config)) *Stack {
 func NewOn(t testing.TB, brokers []string, cfg *config.Config, tune func(*config.Config)) *Stack {
 	t.Helper()
 	cfg.Kafka.Brokers = brokers
-	cfg.Kafka.Topics.Partitions = config.Partitions{Firehose: 2, Mentions: 3, Panes: 2, DeadLetter: 1, Labels: 1, Alerts: 1}
+	cfg.Kafka.Topics.Partitions = config.Partitions{Firehose: 2, Mentions: 3, Panes: 2, DeadLetter: 1, Labels: 1, Alerts: 1, Claims: 1, Statuses: 1}
 	cfg.HTTP.Listen = ""
 	cfg.Limits.FlushInterval = 100 * time.Millisecond
 	brands, err := config.Load("", func(string) string { return "" })
