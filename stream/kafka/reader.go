@@ -18,6 +18,8 @@ type Batch struct {
 	Next    int64 // the next offset to read: beyond the last record, and beyond compacted or control records after it
 	End     int64 // the partition's end offset as the fetch saw it: End − Next is the lag
 	Gap     int64 // offsets before this batch that retention had already removed
+	// At is when the broker answered: an empty batch says that the partition held nothing new then, however long it has waited since.
+	At time.Time
 }
 
 // ErrPositionBeyondEnd says that a partition ends before the position that we hold for it: the topic was recreated or
@@ -138,9 +140,10 @@ func (r *reader) locate(ctx context.Context) error {
 // drain hands over the records of one fetch in batches of at most MaxRecords.
 func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 	end := batch.HighWaterMark()
+	at := time.Now()
 	var records []stream.Record
 	emit := func() error {
-		b := Batch{Records: records, Next: r.next, End: max(end, r.next), Gap: r.gap}
+		b := Batch{Records: records, Next: r.next, End: max(end, r.next), Gap: r.gap, At: at}
 		r.usual = max(len(records), r.usual-r.usual/8)
 		r.gap, records = 0, nil
 		if err := r.out(ctx, b); err != nil {

@@ -45,8 +45,7 @@ type Config struct {
 	// Alerts keeps the episodes of spikes; nil looks for none.
 	Alerts      Alerts
 	Sensitivity spike.Sensitivity
-	OnAlerts    func()           // called when episodes have become durable; may be nil
-	Now         func() time.Time // the wall clock, for idle partitions only; default time.Now
+	OnAlerts    func() // called when episodes have become durable; may be nil
 }
 
 // Processor is roll on one partition of otklik.panes: the brands whose keys hash to it.
@@ -71,13 +70,10 @@ type Processor struct {
 
 // New returns the processor of a partition of otklik.panes.
 func New(cfg Config, p stream.Partition, observer task.Observer) *Processor {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	cfg.Window = cfg.Window.WithDefaults()
 	return &Processor{
 		cfg: cfg, partition: p, observer: observer, ledger: task.NewLedger(stream.StageRoll, p),
-		brands: map[string]*window.Rolling{}, spikes: newSpikes(&cfg), watermark: window.NewTracker(cfg.Window), positions: map[int32]stream.Position{},
+		brands: map[string]*window.Rolling{}, spikes: newSpikes(&cfg), watermark: window.NewMerger(cfg.Window), positions: map[int32]stream.Position{},
 		used: map[int32]stream.Position{}, durable: map[int32]stream.Position{},
 	}
 }
@@ -90,7 +86,7 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	}
 	p.position, p.flushed = at, at
 	p.restart = stream.Progress{Position: p.position, Watermark: progress.Watermark}
-	p.watermark.Restore(progress.Watermark, task.Marks(progress.Sources), p.cfg.Now())
+	p.watermark.Restore(progress.Watermark, marks(progress.Sources), time.Now())
 	if next != task.FromFirst {
 		for i := range progress.Sources {
 			p.used[progress.Sources[i].Partition.Number] = stream.Position(progress.Sources[i].Offset)
@@ -125,7 +121,7 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 			if msg.Pane != nil {
 				panes = append(panes, partial{pane: msg.Pane, position: pos})
 			} else {
-				p.mark(msg.Watermark)
+				p.mark(msg.Watermark, batch.At)
 			}
 		}
 		p.ledger.At(rec.Timestamp, pos).Add(&books)
@@ -146,17 +142,17 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	if batch.Gap > 0 && len(batch.Records) > 0 {
 		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
 	}
-	p.watermark.Tick(p.cfg.Now())
+	p.watermark.Tick(batch.At)
 	return nil
 }
 
 // mark takes over the watermark of a track partition. One that is idle is left out until it speaks again.
-func (p *Processor) mark(w *wire.Watermark) {
+func (p *Processor) mark(w *wire.Watermark, now time.Time) {
 	if w.Position < p.positions[w.Partition] {
 		return // of a zombie or a replay
 	}
 	p.positions[w.Partition] = w.Position
-	p.watermark.ObserveWatermark(trackPartition(w.Partition), w.Time, w.Idle, p.cfg.Now())
+	p.watermark.ObserveWatermark(trackPartition(w.Partition), w.Time, w.Idle, now)
 }
 
 // load fetches the minutes that memory does not hold: the newest day of a brand that this task has not met yet, and the
@@ -242,15 +238,21 @@ func (p *Processor) settle(ctx context.Context) error {
 	return nil
 }
 
-// sources returns, per track partition, the newest position that was used (as an offset) and how far its watermark has come.
+// saidIdle is the index of the source of a track partition that has said that it is idle.
+const saidIdle = 1
+
+// sources returns, per track partition, the newest position that was used (as an offset), how far its watermark has come, and whether
+// it is idle.
 func (p *Processor) sources() []stream.SourceMark {
 	var out []stream.SourceMark
 	told := map[int32]bool{}
 	for _, mark := range p.watermark.Marks() {
 		told[mark.Source.Number] = true
-		out = append(out, stream.SourceMark{
-			Source: stream.Source{Partition: mark.Source, Offset: int64(p.used[mark.Source.Number])}, EventTime: mark.EventTime,
-		})
+		from := stream.Source{Partition: mark.Source, Offset: int64(p.used[mark.Source.Number])}
+		if mark.Idle {
+			from.Index = saidIdle
+		}
+		out = append(out, stream.SourceMark{Source: from, EventTime: mark.EventTime})
 	}
 	for number, position := range p.used {
 		if !told[number] { // its watermark stands in the next record
@@ -258,6 +260,15 @@ func (p *Processor) sources() []stream.SourceMark {
 		}
 	}
 	return out
+}
+
+// marks is the reverse of sources.
+func marks(sources []stream.SourceMark) []window.Mark {
+	marks := task.Marks(sources)
+	for i := range marks {
+		marks[i].Idle = sources[i].Index == saidIdle
+	}
+	return marks
 }
 
 // trackPartition names a partition of track as a source of watermarks.

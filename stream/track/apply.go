@@ -218,7 +218,7 @@ func (p *Processor) apply(a *arrival) {
 		return
 	}
 	watermark := p.watermark.Watermark()
-	p.watermark.Observe(src.Partition, m.Item.PublishedAt, p.cfg.Now())
+	p.watermark.Observe(src.Partition, m.Item.PublishedAt, p.now)
 
 	known, ok := p.identities.seen[a.key]
 	switch {

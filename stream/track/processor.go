@@ -59,7 +59,6 @@ type Config struct {
 	Store         Store
 	Sink          task.Sink
 	Dead          DeadLetters
-	Now           func() time.Time // the wall clock, for idle sources only; default time.Now
 }
 
 func (cfg Config) withDefaults() Config {
@@ -71,9 +70,6 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.ThreadHorizon <= cfg.QuietGap {
 		cfg.ThreadHorizon = cfg.QuietGap + 24*time.Hour
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
 	}
 	return cfg
 }
@@ -98,6 +94,9 @@ type Processor struct {
 	told     stream.Time // the watermark that roll was told last
 	toldIdle bool
 
+	// now is the wall clock, for idle sources only, as of the fetch of the batch: that nothing was read while processing waited
+	// says nothing about the sources.
+	now     time.Time
 	batch   []arrival
 	changes []change
 	stored  map[identityKey]*stream.MentionRow // current versions fetched for the batch
@@ -127,13 +126,12 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	next := task.Start(progress, ok, p.cfg.Epoch)
 	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
 	p.flushed = p.position
-	now := p.cfg.Now()
 	for _, mark := range progress.Sources {
 		p.marks[mark.Partition] = mark.Source
 	}
 	// Sources of corrections have no event time: an analyst says nothing about how far a platform has come.
 	timed := slices.DeleteFunc(task.Marks(progress.Sources), func(m window.Mark) bool { return m.EventTime == 0 })
-	p.watermark.Restore(progress.Watermark, timed, now)
+	p.watermark.Restore(progress.Watermark, timed, time.Now())
 	watermark := p.watermark.Watermark()
 
 	// A former owner may still be flushing, so what remembers is read before what counts, against the order of a flush: a version
@@ -203,6 +201,7 @@ func (p *Processor) horizon(watermark stream.Time, d time.Duration) stream.Time 
 // Process applies a batch: what it needs from ClickHouse is fetched first, with one query per kind.
 func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	p.seen = stream.Books{}
+	p.now = batch.At
 	p.parse(batch.Records)
 	if err := p.fetchIdentities(ctx); err != nil {
 		return err
@@ -227,7 +226,7 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	if batch.Gap > 0 && len(batch.Records) > 0 {
 		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
 	}
-	p.watermark.Tick(p.cfg.Now())
+	p.watermark.Tick(p.now)
 	if len(batch.Records) > 0 {
 		p.observer.Batch(&p.seen)
 	}

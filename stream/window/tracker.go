@@ -12,21 +12,29 @@ import (
 type Mark struct {
 	Source    stream.Partition
 	EventTime stream.Time
+	Idle      bool // the source itself has said so, see ObserveWatermark
 }
 
 // Tracker computes the watermark of a task: the time before which it expects no more events. It is the lowest, over the
 // sources that are not idle, of the highest event time of the source minus MaxDisorder, and it never goes back.
+//
+// When nothing comes any more from any source, there is nothing to wait for: once all of them have been silent for IdleAfter and
+// Grace, the watermark is the highest event time seen, and never later. Minutes that ended before the last event become final then,
+// not only when somebody writes again.
 //
 // The idea and the idle sources are those of the Dataflow model (Akidau et al. 2015) as Flink implements it. Idleness goes
 // by the wall clock, so when exactly a window becomes final may differ between two runs; what it counts never does.
 type Tracker struct {
 	disorder  stream.Time
 	idleAfter time.Duration
+	restAfter time.Duration
+	merging   bool // the sources state watermarks
 	sources   []source
 	index     map[stream.Partition]int
 	last      int // index of the source of the last event: most come in runs
 	watermark stream.Time
 	stale     bool // a source has moved that may have held the watermark back
+	resting   bool // nothing is expected from any source
 }
 
 type source struct {
@@ -38,7 +46,18 @@ type source struct {
 
 // NewTracker returns a tracker without sources. The configuration must be valid.
 func NewTracker(cfg Config) *Tracker {
-	return &Tracker{disorder: span(cfg.MaxDisorder), idleAfter: cfg.IdleAfter, index: make(map[stream.Partition]int)}
+	return &Tracker{
+		disorder: span(cfg.MaxDisorder), idleAfter: cfg.IdleAfter, restAfter: cfg.IdleAfter + cfg.Grace, index: make(map[stream.Partition]int),
+	}
+}
+
+// NewMerger returns a tracker whose sources state their watermarks (ObserveWatermark). One that says nothing more is left out when it is
+// idle, but that all of them are silent does not mean that nothing comes: they may have stopped. So the watermark goes to
+// the highest of theirs only when all of them have said that they are idle.
+func NewMerger(cfg Config) *Tracker {
+	t := NewTracker(cfg)
+	t.merging = true
+	return t
 }
 
 func (t *Tracker) source(p stream.Partition) *source {
@@ -72,8 +91,10 @@ func (t *Tracker) Observe(src stream.Partition, event stream.Time, now time.Time
 // otklik.panes: MaxDisorder is in it already. An idle source is left out until it states otherwise.
 func (t *Tracker) ObserveWatermark(src stream.Partition, watermark stream.Time, idle bool, now time.Time) {
 	t.Observe(src, watermark+t.disorder, now)
+	s := t.source(src)
+	s.Idle = idle
 	if idle {
-		t.source(src).idle = true
+		s.idle = true
 		t.stale = true
 	}
 }
@@ -109,10 +130,23 @@ func (t *Tracker) Tick(now time.Time) {
 			t.stale = true
 		}
 	}
+	if resting := t.rests(now); resting != t.resting {
+		t.resting, t.stale = resting, true
+	}
+}
+
+// rests reports whether nothing is expected from any source.
+func (t *Tracker) rests(now time.Time) bool {
+	return !slices.ContainsFunc(t.sources, func(s source) bool {
+		if t.merging {
+			return !s.idle || !s.Idle
+		}
+		return !s.idle || now.Sub(s.at) < t.restAfter
+	})
 }
 
 // Watermark returns the time before which no more events are expected; 0 while it is unknown. While all sources are
-// idle it stays where it is.
+// idle, and not yet silent for long enough, it stays where it is.
 func (t *Tracker) Watermark() stream.Time {
 	if !t.stale {
 		return t.watermark
@@ -132,10 +166,25 @@ func (t *Tracker) Watermark() stream.Time {
 			lowest, found = low, true
 		}
 	}
-	if found && lowest > t.watermark {
-		t.watermark = lowest
+	if !found && t.resting {
+		lowest = t.highest()
 	}
+	t.watermark = max(t.watermark, lowest)
 	return t.watermark
+}
+
+// highest returns the highest event time of all sources, or the highest of the watermarks that they have stated; 0 without any.
+func (t *Tracker) highest() stream.Time {
+	var highest stream.Time
+	for i := range t.sources {
+		if s := &t.sources[i]; s.seen {
+			highest = max(highest, s.EventTime)
+		}
+	}
+	if t.merging && highest > 0 {
+		highest -= t.disorder
+	}
+	return highest
 }
 
 // Idle reports whether every source is idle (also when there is none).
@@ -157,10 +206,15 @@ func (t *Tracker) Marks() []Mark {
 	return marks
 }
 
-// Restore takes up where another tracker had come: its watermark and its marks. Every source counts as alive at now.
+// Restore takes up where another tracker had come: its watermark and its marks. Every source counts as alive at now, unless it has said
+// that it is idle.
 func (t *Tracker) Restore(watermark stream.Time, marks []Mark, now time.Time) {
 	t.watermark = max(t.watermark, watermark)
 	for _, m := range marks {
 		t.Observe(m.Source, m.EventTime, now)
+		if m.Idle {
+			s := t.source(m.Source)
+			s.Idle, s.idle = true, true
+		}
 	}
 }

@@ -44,18 +44,22 @@ func TestTracker(t *testing.T) {
 	check("29 s silent is not idle", minute(148))
 	tr.Tick(at(33))
 	check("30 s silent is idle", minute(298))
-	tr.Tick(at(100))
+	tr.Tick(at(61))
+	check("29 s later not all are idle", minute(298))
+	tr.Tick(at(62))
 	if !tr.Idle() {
 		t.Error("all sources are silent, but the tracker is not idle")
 	}
-	check("all idle: it stays", minute(298))
+	check("all idle: nothing is expected before the last event", minute(300))
+	tr.Tick(at(1000))
+	check("and never anything later", minute(300))
 	tr.Observe(sourceB, minute(160), at(101))
-	check("a source comes back behind", minute(298))
+	check("a source comes back behind", minute(300))
 	tr.Observe(sourceB, minute(400), at(102))
 	check("the idle one does not hold it", minute(398))
 
 	marks := tr.Marks()
-	if diff := cmp.Diff([]Mark{{sourceA, minute(300)}, {sourceB, minute(400)}}, marks); diff != "" {
+	if diff := cmp.Diff([]Mark{{Source: sourceA, EventTime: minute(300)}, {Source: sourceB, EventTime: minute(400)}}, marks); diff != "" {
 		t.Errorf("marks (-want +got):\n%s", diff)
 	}
 	next := NewTracker(cfg)
@@ -87,6 +91,72 @@ func TestTrackerTakesWatermarks(t *testing.T) {
 	tr.ObserveWatermark(sourceB, 6*stream.Minute, true, now)
 	if got := tr.Watermark(); got != 10*stream.Minute {
 		t.Errorf("watermark %d, want that of the source that is not idle", got)
+	}
+}
+
+// TestTrackerGrace: windows that wait for a grace wait for it when everything is silent, too.
+func TestTrackerGrace(t *testing.T) {
+	tr := NewTracker(Config{MaxDisorder: 2 * time.Minute, IdleAfter: 30 * time.Second, Grace: time.Minute})
+	now := time.Unix(1000, 0)
+	tr.Observe(sourceA, 10*stream.Minute, now)
+	tr.Watermark()
+	for _, after := range []time.Duration{31 * time.Second, 89 * time.Second} {
+		tr.Tick(now.Add(after))
+		if got := tr.Watermark(); got != 8*stream.Minute {
+			t.Errorf("after %s: watermark %d", after, got)
+		}
+	}
+	tr.Tick(now.Add(90 * time.Second))
+	if got := tr.Watermark(); got != 10*stream.Minute {
+		t.Errorf("after 90 s: watermark %d, want that of the last event", got)
+	}
+	next := NewTracker(Config{MaxDisorder: 2 * time.Minute, IdleAfter: 30 * time.Second, Grace: time.Minute})
+	next.Restore(tr.Watermark(), tr.Marks(), now.Add(time.Hour))
+	if got := next.Watermark(); got != 10*stream.Minute {
+		t.Errorf("restored: watermark %d, want it where it was", got)
+	}
+	next.Observe(sourceA, 11*stream.Minute, now.Add(time.Hour))
+	if got := next.Watermark(); got != 10*stream.Minute {
+		t.Errorf("a new event within the disorder: watermark %d", got)
+	}
+	next.Observe(sourceA, 13*stream.Minute, now.Add(time.Hour))
+	if got := next.Watermark(); got != 11*stream.Minute {
+		t.Errorf("a new event: watermark %d, want that of its source", got)
+	}
+}
+
+// TestMerger: the watermark of what was merged goes to the highest one when all have said that nothing comes, and not when they
+// are only silent: they may have stopped.
+func TestMerger(t *testing.T) {
+	cfg := Config{}.WithDefaults()
+	tr := NewMerger(cfg)
+	now := time.Unix(1000, 0)
+	check := func(when string, tr *Tracker, want stream.Time) {
+		t.Helper()
+		if got := tr.Watermark(); got != want {
+			t.Errorf("%s: watermark %d, want %d", when, got, want)
+		}
+	}
+	tr.ObserveWatermark(sourceA, 10*stream.Minute, false, now)
+	tr.ObserveWatermark(sourceB, 5*stream.Minute, false, now)
+	tr.Tick(now)
+	check("the slowest source leads", tr, 5*stream.Minute)
+	tr.Tick(now.Add(time.Hour))
+	check("both have stopped", tr, 5*stream.Minute)
+	tr.ObserveWatermark(sourceA, 12*stream.Minute, true, now.Add(time.Hour))
+	tr.Tick(now.Add(time.Hour))
+	check("one has said that it is idle", tr, 5*stream.Minute)
+
+	again := NewMerger(cfg)
+	again.Restore(tr.Watermark(), tr.Marks(), now.Add(2*time.Hour))
+	for _, tr := range []*Tracker{tr, again} {
+		tr.ObserveWatermark(sourceB, 6*stream.Minute, true, now.Add(2*time.Hour))
+		tr.Tick(now.Add(2 * time.Hour))
+		check("both have said that they are idle", tr, 12*stream.Minute)
+		tr.ObserveWatermark(sourceB, 11*stream.Minute, false, now.Add(3*time.Hour))
+		check("one comes back behind", tr, 12*stream.Minute)
+		tr.ObserveWatermark(sourceB, 13*stream.Minute, false, now.Add(3*time.Hour))
+		check("and leads", tr, 13*stream.Minute)
 	}
 }
 
