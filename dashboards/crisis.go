@@ -34,6 +34,25 @@ SELECT brand, platform, rule, opened_at, peak_at, cleared_at, dateDiff('second',
     negatives, labelled, negative_share, baseline_negatives, baseline_share
 FROM alerts WHERE {episode} = ${episode:singlequote}`),
 			},
+			{key: "crisis.reason_products", kind: rows, w: 5, h: 8, def: "negativity_spike", cols: []string{"product", "excess"}, sql: query(reasons("product", "products"))},
+			{key: "crisis.reason_words", kind: rows, w: 5, h: 8, def: "negativity_spike", cols: []string{"word", "excess"}, sql: query(reasons("word", "words"))},
+			{
+				key: "crisis.reason_voices", kind: rows, w: 7, h: 8, def: "negativity_spike", cols: []string{"voice", "excess", "negatives", "followers"},
+				sql: query(`
+SELECT toString(r.voice) AS voice, r.excess AS excess, v.negatives AS negatives, v.followers AS followers
+FROM (` + reasons("voice", "voices") + `) AS r
+LEFT JOIN (SELECT voice, countIf(label = 'negative') AS negatives, max(followers) AS followers FROM voices WHERE ` + pick + ` GROUP BY voice) AS v ON v.voice = r.voice
+ORDER BY excess DESC, voice`),
+			},
+			{
+				key: "crisis.reason_conversations", kind: rows, w: 7, h: 8, def: "negativity_spike", cols: []string{"conversation", "excess", "authors", "negatives"},
+				sql: query(`
+SELECT toString(r.conversation) AS conversation, r.excess AS excess, v.authors AS authors, v.negatives AS negatives
+FROM (` + reasons("conversation", "conversations") + `) AS r
+LEFT JOIN (SELECT conversation, uniqExact(voice) AS authors, countIf(label = 'negative') AS negatives FROM voices WHERE ` + pick + ` GROUP BY conversation) AS v
+    ON v.conversation = r.conversation
+ORDER BY excess DESC, conversation`),
+			},
 			{key: "crisis.negatives", kind: number, w: 6, h: 4, cols: []string{"negatives"}, def: "mention", drill: "posts", sql: query(`
 SELECT countIf(label = 'negative') AS negatives FROM voices WHERE ` + pick)},
 			{key: "crisis.authors", kind: number, w: 6, h: 4, cols: []string{"authors"}, def: "mention", sql: query(`
@@ -93,4 +112,12 @@ GROUP BY conversation HAVING negatives > 0 ORDER BY authors DESC, posts DESC, pu
 			},
 		},
 	}
+}
+
+// reasons unfolds one of the lists of why the chosen episode is: what contributes to the excess over the same time before, and how much.
+func reasons(column, list string) string {
+	return `
+SELECT reason.1 AS ` + column + `, reason.2 AS excess
+FROM (SELECT arrayJoin(arrayZip(` + list + `, ` + list + `_excess)) AS reason FROM alert_reasons WHERE {of_episode})
+ORDER BY excess DESC, ` + column
 }

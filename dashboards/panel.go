@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/barchart"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
@@ -358,6 +359,9 @@ func (p *panel) properties(w *printer, column string, s *style) []dashboard.Dyna
 
 // bandColour is the colour of the line that a band of uncertainty belongs to.
 func bandColour(column string) string {
+	if strings.HasPrefix(column, "adjusted_") {
+		return styles["adjusted_loyal_share"].base
+	}
 	for _, label := range []string{"positive", "neutral", "negative"} {
 		if column == label+"_low" || column == label+"_high" {
 			return styles[label+"_share"].base

@@ -50,6 +50,24 @@ FROM (SELECT $__timeInterval(start) AS time, sum(positive) AS p, sum(neutral) AS
       FROM panes WHERE ` + pick + ` GROUP BY time)
 ORDER BY time`),
 			},
+			{key: "reputation.adjusted", kind: number, w: 6, h: 8, cols: []string{"adjusted_loyal"}, def: "loyal_share", sql: query(`
+SELECT if(adjusted_state = 'ok', concat(toString(round(100 * (1 - adjusted_negative_share), 1)), ' % (', toString(round(100 * (1 - adjusted_negative_share_high), 1)), '–',
+        toString(round(100 * (1 - adjusted_negative_share_low), 1)), ')'), toString(adjusted_state)) AS adjusted_loyal
+FROM {last_day} ORDER BY at DESC LIMIT 1`)},
+			{
+				key: "reputation.adjusted_series", kind: lines, w: 18, h: 8, def: "loyal_share",
+				cols: []string{"loyal_share", "adjusted_loyal_share", "adjusted_loyal_share_low", "adjusted_loyal_share_high"},
+				sql: query(`
+SELECT toDateTime(start) AS time, loyal_share, adjusted_loyal_share, adjusted_loyal_share_low, adjusted_loyal_share_high
+FROM {adjusted} ORDER BY time`),
+			},
+			{
+				key: "reputation.adjusted_windows", kind: rows, w: 24, h: 7, def: "loyal_share",
+				cols: []string{"start", "labelled", "loyal_share", "adjusted_loyal_share", "adjusted_loyal_share_low", "adjusted_loyal_share_high", "adjusted_state"},
+				sql: query(`
+SELECT start, labelled, loyal_share, adjusted_loyal_share, adjusted_loyal_share_low, adjusted_loyal_share_high, toString(state) AS adjusted_state
+FROM {adjusted} WHERE labelled > 0 ORDER BY start DESC LIMIT 200`),
+			},
 			{key: "reputation.net_series", kind: lines, w: 12, h: 8, cols: []string{"net_now", "net_previous"}, def: "net_sentiment", drill: "posts", sql: query(`
 SELECT $__timeInterval(if(start < $__fromTime, start + {span}, start)) AS time,
     (sumIf(positive, start >= $__fromTime) - sumIf(negative, start >= $__fromTime)) / nullIf(sumIf({labelled}, start >= $__fromTime), 0) AS net_now,
@@ -124,6 +142,14 @@ LEFT JOIN (SELECT brand, quantileExactInclusiveOrNull(0.5)(waiting_seconds) AS m
           countIf(waiting_seconds <= 86400 AND since <= $__toTime - toIntervalHour(24)) / nullIf(countIf(since <= $__toTime - toIntervalHour(24)), 0) AS response_rate
       FROM waits WHERE $__timeFilter(since) AND {brand} AND {platform} GROUP BY brand) AS care USING (brand)
 ORDER BY mentions DESC, brand`),
+			},
+			{
+				key: "competitors.adjusted", kind: rows, w: 24, h: 6, def: "loyal_share", drill: "reputation",
+				cols: []string{"brand", "until", "labelled", "loyal_share", "adjusted_loyal_share", "adjusted_loyal_share_low", "adjusted_loyal_share_high", "adjusted_state"},
+				sql: query(`
+SELECT brand, at AS until, positive + neutral + negative AS labelled, loyal_share, 1 - adjusted_negative_share AS adjusted_loyal_share,
+    1 - adjusted_negative_share_high AS adjusted_loyal_share_low, 1 - adjusted_negative_share_low AS adjusted_loyal_share_high, toString(adjusted_state) AS adjusted_state
+FROM {last_day} ORDER BY brand, at DESC LIMIT 1 BY brand`),
 			},
 			{key: "competitors.loyal", kind: lines, w: 12, h: 8, cols: []string{"loyal_share"}, byName: true, more: "brand", def: "loyal_share", drill: "reputation", sql: perBrand("loyal_share", "(p + u) / n")},
 			{key: "competitors.net", kind: lines, w: 12, h: 8, cols: []string{"net_sentiment"}, byName: true, more: "brand", def: "net_sentiment", drill: "reputation", sql: perBrand("net_sentiment", "(p - m) / n")},

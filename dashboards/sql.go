@@ -16,6 +16,10 @@ var parts = map[string]string{
 	// named chooses single posts by product.
 	"named": "$__conditionalAll(hasAny(products, [${product:singlequote}]), $product)",
 
+	// together chooses rolling rows: of the platform where one is chosen, else of all together, because shares of several do not add up.
+	"together": "platform = if($__conditionalAll(1 = 0, $platform) OR length([${platform:singlequote}]) != 1, '', " +
+		"arrayStringConcat(CAST([${platform:singlequote}], 'Array(String)')))",
+
 	"labelled": "(positive + neutral + negative)",
 	"mentions": "(positive + neutral + negative + unlabelled)",
 
@@ -26,9 +30,18 @@ var parts = map[string]string{
 	"zone":    "if(lower(${__timezone:singlequote}) IN ('utc', 'browser', ''), 'UTC', ${__timezone:singlequote})",
 	"minimum": "30",
 
+	// adjusted are the raw and the adjusted shares of hours up to two weeks, of days beyond.
+	"adjusted": "(SELECT * FROM adjusted_1h WHERE dateDiff('second', $__fromTime, $__toTime) <= 1209600 AND $__timeFilter(start) AND {brand} AND {together}\n" +
+		"      UNION ALL SELECT * FROM adjusted_1d WHERE dateDiff('second', $__fromTime, $__toTime) > 1209600 AND $__timeFilter(start) AND {brand} AND {together})",
+	// last_day are the rolling windows of 24 hours that end in the last day of the range.
+	"last_day": "rolling WHERE window_seconds = 86400 AND at >= $__toTime - toIntervalHour(24) AND at <= $__toTime AND {brand} AND {together}",
+
 	// wilson is the 95 % Wilson score interval, as in the views; sign is -1 for the lower bound and 1 for the upper.
 	"wilson": "(k, n, sign) -> (k / n + 3.841458820694124 / (2 * n) + sign * 1.959963984540054 * " +
 		"sqrt(greatest((k / n) * (1 - k / n) / n + 3.841458820694124 / (4 * n * n), 0))) / (1 + 3.841458820694124 / n) AS wilson",
+
+	// of_episode chooses the reasons of the alert episode that the dashboard chooses.
+	"of_episode": "id IN (SELECT id FROM alerts WHERE {episode} = ${episode:singlequote})",
 
 	// An incident lasts from an hour before its alert until it cleared; without one it is the range of the dashboard.
 	"episode":        "concat(brand, '|', platform, '|', rule, '|', toString(toUnixTimestamp64Milli(opened_at)))",

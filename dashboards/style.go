@@ -92,10 +92,18 @@ var styles = map[string]style{
 	"negative_high":  bound("negative_low"),
 	"loyal_low":      {unit: unitShare, decimals: 1},
 	"loyal_high":     {unit: unitShare, decimals: 1},
-	"share_of_voice": share(colourGood),
-	"mentions":       count(colourGood),
-	"labelled":       count(colourGood),
-	"negatives":      count(colourBad),
+	// Beside the raw shares: those with the errors of the classifier taken out.
+	"adjusted_loyal":            {unit: unitText, base: colourMark, values: []string{"too_few", "weak_matrix", "misfit", "no_matrix"}},
+	"adjusted_loyal_share":      share(colourMark),
+	"adjusted_loyal_share_low":  bound(""),
+	"adjusted_loyal_share_high": bound("adjusted_loyal_share_low"),
+	"adjusted_state":            {unit: unitText, values: []string{"ok", "too_few", "weak_matrix", "misfit", "no_matrix"}, width: 190},
+	"start":                     moment,
+	"until":                     moment,
+	"share_of_voice":            share(colourGood),
+	"mentions":                  count(colourGood),
+	"labelled":                  count(colourGood),
+	"negatives":                 count(colourBad),
 	"negatives_before": {
 		unit: unitCount, base: colourNeutral,
 	},
@@ -118,6 +126,10 @@ var styles = map[string]style{
 	"rule":               {unit: unitText, values: []string{"negativity_spike", "volume_spike"}},
 	"baseline_negatives": {unit: unitCount, decimals: 1, base: colourPlain},
 	"baseline_share":     {unit: unitShare, decimals: 1, base: colourPlain},
+	"excess":             {unit: unitCount, decimals: 1, base: colourBad, width: 90},
+	"word":               plainText,
+	"voice":              plainText,
+	"conversation":       plainText,
 	"lasted":             {unit: unitSeconds, decimals: 0, base: colourPlain},
 
 	// Care.

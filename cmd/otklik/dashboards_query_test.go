@@ -169,6 +169,7 @@ func TestDashboardsOnData(t *testing.T) {
 		}
 	})
 	t.Run("truth", func(t *testing.T) { compareWithTruth(t, crisis, boards) })
+	t.Run("adjusted", func(t *testing.T) { checkAdjusted(t, crisis, boards) })
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, crisis, calm) })
 }
 
@@ -285,6 +286,50 @@ func compareWithTruth(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) 
 	}
 }
 
+// checkAdjusted: the adjusted share stands inside its interval beside the raw share of the same hour, or a state says why it does not.
+func checkAdjusted(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) {
+	t.Helper()
+	s := sceneOf(t, d, boards["reputation"], d.now.Add(-24*time.Hour), d.now, formAll, 0)
+	brand := s.values["brand"][0]
+	raw, err := d.query(t.Context(), dashboards.DatasourceUID, `SELECT start, (sum(positive) + sum(neutral)) / sum(labelled) AS loyal FROM sentiment_1h
+		WHERE product = '' AND labelled > 0 AND brand = '`+brand+`' GROUP BY start`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{}
+	for _, row := range raw.Data {
+		want[row[0].(string)] = row[1].(float64)
+	}
+	windows := askRows(t, d, boards["reputation"], "reputation.adjusted_windows", s)
+	standing := 0
+	for _, w := range windows {
+		loyal, _ := w["loyal_share"].(float64)
+		if math.Abs(loyal-want[w["start"].(string)]) > 1e-9 {
+			t.Errorf("%v: the raw loyal share is %v, of the panes it is %v", w["start"], loyal, want[w["start"].(string)])
+		}
+		adjusted, there := w["adjusted_loyal_share"].(float64)
+		low, _ := w["adjusted_loyal_share_low"].(float64)
+		high, _ := w["adjusted_loyal_share_high"].(float64)
+		if there != (w["adjusted_state"] == "ok") || there && !(low <= adjusted && adjusted <= high) {
+			t.Errorf("%v: adjusted %v from %v to %v, state %v", w["start"], adjusted, low, high, w["adjusted_state"])
+		}
+		if there {
+			standing++
+		}
+	}
+	if len(windows) < 20 || standing == 0 {
+		t.Errorf("%d windows, in %d of them the adjusted share stands", len(windows), standing)
+	}
+	for _, row := range askRows(t, d, boards["competitors"], "competitors.adjusted", sceneOf(t, d, boards["competitors"], d.now.Add(-24*time.Hour), d.now, formAll, 0)) {
+		if row["brand"] == brand && row["adjusted_state"] == "ok" {
+			text := askRows(t, d, boards["reputation"], "reputation.adjusted", s)[0]["adjusted_loyal"].(string)
+			if share := fmt.Sprintf("%g %%", math.Round(1000*row["adjusted_loyal_share"].(float64))/10); !strings.HasPrefix(text, share) {
+				t.Errorf("Reputation says %q, Competitors %s", text, share)
+			}
+		}
+	}
+}
+
 func median(values []float64) float64 {
 	slices.Sort(values)
 	n := len(values)
@@ -301,6 +346,25 @@ func median(values []float64) float64 {
 // askPanel returns the figure of a panel.
 func askPanel(t testing.TB, d *grafanaDB, b *jsonBoard, panel string, s *scene) (float64, bool) {
 	t.Helper()
+	return panelResult(t, d, b, panel, s).number()
+}
+
+// askRows returns the rows of a panel by column.
+func askRows(t testing.TB, d *grafanaDB, b *jsonBoard, panel string, s *scene) []map[string]any {
+	t.Helper()
+	r := panelResult(t, d, b, panel, s)
+	out := make([]map[string]any, len(r.Data))
+	for i, row := range r.Data {
+		out[i] = map[string]any{}
+		for j, v := range row {
+			out[i][r.Meta[j].Name] = v
+		}
+	}
+	return out
+}
+
+func panelResult(t testing.TB, d *grafanaDB, b *jsonBoard, panel string, s *scene) *result {
+	t.Helper()
 	title := dashboards.PanelTitle(panel, dashboards.English)
 	for i := range b.Panels {
 		if b.Panels[i].Title != title {
@@ -314,8 +378,8 @@ func askPanel(t testing.TB, d *grafanaDB, b *jsonBoard, panel string, s *scene) 
 		if err != nil {
 			t.Fatalf("%s: %v", panel, err)
 		}
-		return r.number()
+		return r
 	}
 	t.Fatalf("no panel %s (%q)", panel, title)
-	return 0, false
+	return nil
 }
