@@ -55,6 +55,11 @@ GROUP BY topic ORDER BY silence DESC, topic`)},
 			metric("engine.flush", "flush_p99", "histogram_quantile(0.99, sum by (stage, le) (rate(otklik_flush_duration_seconds_bucket[$__rate_interval])))", "{{stage}}"),
 			metric("engine.restore", "restore_p99", "histogram_quantile(0.99, sum by (stage, le) (rate(otklik_restore_duration_seconds_bucket[$__rate_interval])))", "{{stage}}"),
 			metric("engine.retries", "retries", "sum by (target) (rate(otklik_retries_total[$__rate_interval]))", "{{target}}"),
+			heading("engine.external"),
+			metric("engine.external_texts", "texts", "sum(rate(otklik_classifier_texts_total[$__rate_interval]))", "otklik"),
+			metric("engine.external_fallbacks", "fallbacks", "sum by (reason) (rate(otklik_classifier_fallbacks_total[$__rate_interval]))", "{{reason}}"),
+			metric("engine.external_time", "request_p99", "histogram_quantile(0.99, sum by (result, le) (rate(otklik_classifier_request_duration_seconds_bucket[$__rate_interval])))", "{{result}}"),
+			metric("engine.external_alone", "left_alone", "sum(otklik_classifier_left_alone)", "otklik"),
 		},
 	}
 }

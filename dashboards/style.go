@@ -227,4 +227,8 @@ var styles = map[string]style{
 	"flush_p99":    downward(unitSeconds, 2, 5, 30),
 	"restore_p99":  downward(unitSeconds, 2, 30, 120),
 	"retries":      {unit: "cps", decimals: 2, base: colourWarn},
+	"texts":        {unit: "cps", decimals: 1, base: colourGood},
+	"fallbacks":    {unit: "cps", decimals: 2, base: colourWarn},
+	"request_p99":  downward(unitSeconds, 2, 1, 5),
+	"left_alone":   downward(unitCount, 0, 1, 1),
 }

@@ -349,11 +349,12 @@ type jsonBoard struct {
 			H, W, X, Y int
 		} `json:"gridPos"`
 		Targets []struct {
-			RefID      string     `json:"refId"`
-			Datasource datasource `json:"datasource"`
-			RawSQL     string     `json:"rawSql"`
-			Expr       string     `json:"expr"`
-			Format     *int       `json:"format"`
+			RefID        string     `json:"refId"`
+			Datasource   datasource `json:"datasource"`
+			RawSQL       string     `json:"rawSql"`
+			Expr         string     `json:"expr"`
+			LegendFormat string     `json:"legendFormat"`
+			Format       *int       `json:"format"`
 		} `json:"targets"`
 		FieldConfig struct {
 			Defaults struct {
