@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -103,6 +104,9 @@ const (
 	nameFiring   = "firing"
 )
 
+// baselineFigure finds the baseline in a summary.
+var baselineFigure = regexp.MustCompile(`\{\{[^{}]*\$(values\.` + nameBaseline + `\.Value)[^{}]*\}\}`)
+
 // expressionUID is Grafana's data source of server-side expressions.
 const expressionUID = "__expr__"
 
@@ -157,6 +161,8 @@ func (r *rule) build(w *printer, o Options) (alertRule, error) {
 	if strings.Contains(title, "$") {
 		return alertRule{}, fmt.Errorf("alert %s: provisioning would expand the $ of its title", r.key)
 	}
+	// A baseline is NULL while there is no past to compare with; Grafana makes it NaN, which alone differs from itself.
+	summary = baselineFigure.ReplaceAllString(summary, "{{ if eq $$$1 $$$1 }}$0{{ else }}"+w.word("alert_no_baseline")+"{{ end }}")
 	base := r.base
 	own := ""
 	if len(o.Brands) > 0 && r.label == "brand" {

@@ -163,12 +163,12 @@ func Provisioning(o Options) (map[string][]byte, error) {
 // templateName is the name of the group of message templates.
 const templateName = "otklik"
 
-// messageTemplate defines otklik.title and otklik.message for contact points.
+// messageTemplate defines otklik.title and otklik.message for contact points. Grafana's own address ends with a slash.
 func messageTemplate(w *printer) string {
 	return `{{ define "otklik.title" }}{{ if eq .Status "firing" }}` + w.word("alert_subject_firing") + `{{ else }}` + w.word("alert_subject_resolved") + `{{ end }}: {{ .CommonLabels.alertname }}{{ end }}
 {{ define "otklik.message" }}{{ range .Alerts }}
 [{{ .Labels.severity }}] {{ .Annotations.summary }}
-` + w.word("alert_open") + `: {{ $.ExternalURL }}{{ .Annotations.dashboard }}
+` + w.word("alert_open") + `: {{ reReplaceAll "/+$" "" $.ExternalURL }}{{ .Annotations.dashboard }}
 ` + w.word("alert_runbook") + `: {{ .Annotations.runbook_url }}
 {{ end }}{{ end }}
 `
