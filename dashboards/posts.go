@@ -28,15 +28,15 @@ FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM voices WHERE ` +
 				key: "posts.queue", kind: rows, w: 24, h: 16, def: "priority",
 				cols: []string{"priority", "severity", "followers", "waiting", "published_at", "brand", "platform", "products", "post", "post_url", "claim_state"},
 				sql: query(`
-SELECT if(c.item_id = '', NULL, c.priority) AS priority, p.severity AS severity, p.followers AS followers,
+SELECT p.priority AS priority, p.severity AS severity, p.followers AS followers,
     if(w.item_id = '', NULL, ifNull(w.waiting_seconds, toFloat64(dateDiff('second', w.since, $__toTime)))) AS waiting, p.published_at AS published_at,
     p.brand AS brand, p.platform AS platform, arrayStringConcat(p.products, ', ') AS products, substringUTF8(p.text, 1, 300) AS post, p.url AS post_url,
     multiIf(c.item_id = '', 'none', c.handed_over_at IS NULL, 'waiting', 'handed_over') AS claim_state
-FROM (SELECT brand, platform, item_id, published_at, severity, followers, products, text, url FROM posts WHERE ` + pick + `) AS p
-LEFT JOIN (SELECT brand, platform, item_id, priority, handed_over_at FROM claims WHERE $__timeFilter(published_at) AND {brand}) AS c USING (brand, platform, item_id)
+FROM (SELECT brand, platform, item_id, published_at, priority, severity, followers, products, text, url FROM posts WHERE ` + pick + `) AS p
+LEFT JOIN (SELECT brand, platform, item_id, handed_over_at FROM claim_states WHERE $__timeFilter(published_at) AND {brand} AND state != 'withdrawn') AS c USING (brand, platform, item_id)
 LEFT JOIN (SELECT brand, platform, item_id, since, answered_at, waiting_seconds FROM waits WHERE ` + waits + `) AS w USING (brand, platform, item_id)
 WHERE ${state:singlequote} = 'all' OR (w.item_id != '' AND w.answered_at IS NULL)
-ORDER BY priority DESC NULLS LAST, severity DESC, followers DESC NULLS LAST, published_at LIMIT 200`),
+ORDER BY priority DESC, severity DESC, followers DESC NULLS LAST, published_at LIMIT 200`),
 			},
 			{key: "posts.series", kind: bars, w: 24, h: 8, cols: []string{"severity_3", "severity_2", "severity_1", "severity_0"}, def: "priority", sql: query(`
 SELECT $__timeInterval(published_at) AS time, countIf(severity = 3) AS severity_3, countIf(severity = 2) AS severity_2, countIf(severity = 1) AS severity_1,

@@ -117,6 +117,9 @@ var figureTables = []string{
 	"mentions", "panes", "rolling", "responses", "cases", "turns", "alerts", "alert_reasons", "alert_deliveries", "claims", "communities", "ledger", "erasures", "deadletters",
 }
 
+// claimTexts are the columns of claims that are emptied at the end of the retention of texts.
+var claimTexts = []string{"text", "author_name", "author_handle", "url", "notes"}
+
 // render executes one file of the folder clickhouse. known are the tables that earlier files and this one create.
 func render(file string, o Options, known []Table) (string, error) {
 	root := template.New(file).Option("missingkey=error")
@@ -209,7 +212,7 @@ func render(file string, o Options, known []Table) (string, error) {
 	var b bytes.Buffer
 	err := root.Execute(&b, map[string]any{
 		"Store": store, "Views": o.Database, "OnCluster": onCluster,
-		"FigureTables": figureTables, "FigureDays": o.Retention.FigureDays, "TextDays": o.Retention.TextDays,
+		"FigureTables": figureTables, "ClaimTexts": claimTexts, "FigureDays": o.Retention.FigureDays, "TextDays": o.Retention.TextDays,
 	})
 	return b.String(), err
 }

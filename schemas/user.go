@@ -58,9 +58,12 @@ func (c Credentials) withDefaults() Credentials {
 // dashboardViews are the views without texts, addresses, authors and customers: all that the dashboard reader may read.
 var dashboardViews = []string{
 	"sentiment_1m", "sentiment_1h", "sentiment_1d", "adjusted_1h", "adjusted_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
-	"share_of_voice", "audience", "community_growth", "communities", "alerts", "alert_reasons", "alert_deliveries", "claims", "ledger", "books", "freshness", "deadletter_reasons",
+	"share_of_voice", "audience", "community_growth", "communities", "alerts", "alert_reasons", "alert_deliveries", "claim_states", "claims_1d", "ledger", "books", "freshness", "deadletter_reasons",
 	"voices", "waits", "label_quality",
 }
+
+// closedViews are views that dashboards and the desk could read before they held texts and authors.
+var closedViews = []string{"claims"}
 
 // postViews are the views with texts and addresses and without authors, which the desk works from.
 var postViews = []string{"posts"}
@@ -114,14 +117,14 @@ func Users(database string, c Credentials) []User {
 		},
 		{
 			Name: c.Dashboard, Password: c.DashboardPassword,
-			Grants: each("GRANT", dashboardViews), Revokes: each("REVOKE", postViews),
+			Grants: each("GRANT", dashboardViews), Revokes: each("REVOKE", slices.Concat(closedViews, postViews)),
 			Settings: map[string]string{"readonly": "2"},
 			Limits:   map[string]uint64{"max_execution_time": 60, "max_memory_usage": gibibyte},
 			Quota:    Quota{Interval: time.Hour, Queries: 100_000, ExecutionTime: 4 * time.Hour},
 		},
 		{
 			Name: c.Desk, Password: c.DeskPassword,
-			Grants:   each("GRANT", DeskViews()),
+			Grants: each("GRANT", DeskViews()), Revokes: each("REVOKE", closedViews),
 			Settings: map[string]string{"readonly": "2"},
 			Limits:   map[string]uint64{"max_execution_time": 60, "max_memory_usage": gibibyte},
 			Quota:    Quota{Interval: time.Hour, Queries: 100_000, ExecutionTime: 4 * time.Hour},
