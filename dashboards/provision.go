@@ -170,8 +170,7 @@ func messageTemplate(w *printer) string {
 [{{ .Labels.severity }}] {{ .Annotations.summary }}
 ` + w.word("alert_open") + `: {{ reReplaceAll "/+$" "" $.ExternalURL }}{{ .Annotations.dashboard }}
 ` + w.word("alert_runbook") + `: {{ .Annotations.runbook_url }}
-{{ end }}{{ end }}
-`
+{{ end }}{{ end }}` // no line end: Grafana would cut it off
 }
 
 const contactExample = `# An example: rename it to contact-points.yaml and fill it in, or make the contact point in Grafana.

@@ -122,6 +122,7 @@ func (g *Grafana) dashboard(ctx context.Context, text []byte) (changed bool, err
 		return false, err
 	}
 	if answer, ok := have.(map[string]any); ok && err == nil {
+		dropBuiltIn(answer["dashboard"])
 		if meta, ok := answer["meta"].(map[string]any); ok && meta["folderUid"] == FolderUID && holds(answer["dashboard"], want) {
 			return false, nil
 		}
@@ -130,6 +131,18 @@ func (g *Grafana) dashboard(ctx context.Context, text []byte) (changed bool, err
 		"dashboard": want, "folderUid": FolderUID, "overwrite": true, "message": "otklik dashboards --push",
 	})
 	return err == nil, err
+}
+
+// dropBuiltIn removes the annotation query that Grafana adds to every dashboard.
+func dropBuiltIn(v any) {
+	d, _ := v.(map[string]any)
+	annotations, _ := d["annotations"].(map[string]any)
+	if list, ok := annotations["list"].([]any); ok {
+		annotations["list"] = slices.DeleteFunc(list, func(a any) bool {
+			query, _ := a.(map[string]any)
+			return query["builtIn"] == json.Number("1")
+		})
+	}
 }
 
 // put writes a provisioned resource unless Grafana has it so already.

@@ -1,9 +1,9 @@
 package dashboards
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -58,7 +58,7 @@ func (f *fakeGrafana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		id, _ := body["uid"].(string)
 		f.things["/api/folders/"+id] = body
 	case r.Method == http.MethodPost && r.URL.Path == "/api/dashboards/db":
-		d := maps.Clone(object(f.t, body["dashboard"]))
+		d := stored(f.t, object(f.t, body["dashboard"]))
 		id, _ := d["uid"].(string)
 		d["id"], d["version"] = 7, 3
 		f.things["/api/dashboards/uid/"+id] = map[string]any{"dashboard": d, "meta": map[string]any{"folderUid": body["folderUid"]}}
@@ -67,11 +67,54 @@ func (f *fakeGrafana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.t.Error("what is pushed could not be edited in Grafana")
 		}
 		body["provenance"] = ""
+		if text, ok := body["template"].(string); ok {
+			body["template"] = strings.TrimSpace(text)
+		}
 		f.things[r.URL.Path] = body
 	default:
 		f.t.Errorf("unexpected %s %s", r.Method, r.URL.Path)
 	}
 	reply(http.StatusOK, map[string]any{"status": "success"})
+}
+
+// stored is a dashboard as Grafana keeps it (apps/dashboard/pkg/migration, frontend_defaults.go): with an annotation query of its own
+// and options of variables, without nulls, and with the panels in the order of the grid.
+func stored(t *testing.T, d map[string]any) map[string]any {
+	t.Helper()
+	d, _ = withoutNulls(d).(map[string]any)
+	annotations := object(t, d["annotations"])
+	annotations["list"] = slices.Insert(list(annotations["list"]), 0, any(map[string]any{"builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard"}))
+	for _, v := range list(object(t, d["templating"])["list"]) {
+		if v := object(t, v); v["type"] != "textbox" && v["options"] == nil {
+			v["options"] = []any{}
+		}
+	}
+	slices.SortStableFunc(list(d["panels"]), func(a, b any) int {
+		p, q := object(t, object(t, a)["gridPos"]), object(t, object(t, b)["gridPos"])
+		return cmp.Or(cmp.Compare(whole(t, p["y"]), whole(t, q["y"])), cmp.Compare(whole(t, p["x"]), whole(t, q["x"])))
+	})
+	return d
+}
+
+func withoutNulls(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range v {
+			if value != nil {
+				out[key] = withoutNulls(value)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = withoutNulls(v[i])
+		}
+		return out
+	default:
+		return v
+	}
 }
 
 // TestPush: everything is pushed once, then nothing; a change pushes what changed; refusals say what to do.
