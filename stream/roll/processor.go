@@ -37,6 +37,8 @@ type Config struct {
 	Epoch  uint16
 	// Upstream is the topic whose panes roll merges: otklik.mentions.
 	Upstream string
+	// Brands are those whose partials come to this partition.
+	Brands []string
 	Store    Store
 	Sink     task.Sink
 	Dead     DeadLetters
@@ -63,6 +65,7 @@ type Processor struct {
 	durable   map[int32]stream.Position // how far each track partition is known to be durable
 
 	restart  stream.Progress // where this task began
+	resumed  bool            // the windows of all brands of the restart point are loaded, or there are none
 	position stream.Position
 	flushed  stream.Position
 	rows     task.Rows
@@ -78,7 +81,7 @@ func New(cfg Config, p stream.Partition, observer task.Observer) *Processor {
 	}
 }
 
-// Restore finds the restart point. The windows are loaded brand by brand when the first partial of a brand comes.
+// Restore finds the restart point. The windows are loaded with the first batch.
 func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	progress, next, at, err := task.Resume(ctx, p.cfg.Store, stream.StageRoll, p.partition, p.cfg.Epoch, p.ledger)
 	if err != nil {
@@ -87,7 +90,8 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	p.position, p.flushed = at, at
 	p.restart = stream.Progress{Position: p.position, Watermark: progress.Watermark}
 	p.watermark.Restore(progress.Watermark, marks(progress.Sources), time.Now())
-	if next != task.FromFirst {
+	p.resumed = next == task.FromFirst
+	if !p.resumed {
 		for i := range progress.Sources {
 			p.used[progress.Sources[i].Partition.Number] = stream.Position(progress.Sources[i].Offset)
 		}
@@ -155,15 +159,32 @@ func (p *Processor) mark(w *wire.Watermark, now time.Time) {
 	p.watermark.ObserveWatermark(trackPartition(w.Partition), w.Time, w.Idle, now)
 }
 
-// load fetches the minutes that memory does not hold: the newest day of a brand that this task has not met yet, and the
+// load fetches the minutes that memory does not hold: the newest days of a brand that this task has not met yet, and the
 // surroundings of partials that are late by more than memory reaches.
 func (p *Processor) load(ctx context.Context, panes []partial) error {
 	var unknown []string
-	for i := range panes {
-		if brand := panes[i].pane.Brand; p.brands[brand] == nil {
+	meet := func(brand string) {
+		if p.brands[brand] == nil {
 			p.brands[brand] = window.NewRolling(brand, p.cfg.Window)
 			p.brands[brand].AdjustBy(p.cfg.Errors)
 			unknown = append(unknown, brand)
+		}
+	}
+	for i := range panes {
+		meet(panes[i].pane.Brand)
+	}
+	if !p.resumed {
+		// The windows of a brand of which nothing comes any more move on and become final all the same. As long as nothing comes at
+		// all, there is no hurry: track may have died in its flush and not run again.
+		waits, err := p.awaited(ctx)
+		if err != nil {
+			return err
+		}
+		if waits == "" || len(unknown) > 0 {
+			p.resumed = true
+			for _, brand := range p.cfg.Brands {
+				meet(brand)
+			}
 		}
 	}
 	if len(unknown) > 0 {
@@ -212,30 +233,40 @@ const settleInterval = 50 * time.Millisecond
 // would lack it until its minute changes once more. Normally that is over in the time of a flush; if track died in its
 // flush, it is over when track has replayed it.
 func (p *Processor) settle(ctx context.Context) error {
-	for number, position := range p.used {
-		upstream := stream.Partition{Topic: p.cfg.Upstream, Number: number}
-		for p.durable[number] < position {
-			progress, ok, err := p.cfg.Store.Progress(ctx, stream.StageTrack, upstream)
-			if err != nil {
-				return err
-			}
-			if ok {
-				p.durable[number] = progress.Position
-			}
-			if p.durable[number] >= position {
-				break
-			}
-			again := time.NewTimer(settleInterval)
-			select {
-			case <-again.C:
-			case <-ctx.Done():
-				again.Stop()
-				return fmt.Errorf("wait for track to write %s up to %s (it is at %s; does the stage track run?): %w",
-					upstream, position, p.durable[number], context.Cause(ctx))
-			}
+	for {
+		waits, err := p.awaited(ctx)
+		if err != nil || waits == "" {
+			return err
+		}
+		again := time.NewTimer(settleInterval)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return fmt.Errorf("%s: %w", waits, context.Cause(ctx))
 		}
 	}
-	return nil
+}
+
+// awaited returns what settle waits for, "" if nothing.
+func (p *Processor) awaited(ctx context.Context) (string, error) {
+	for number, position := range p.used {
+		if p.durable[number] >= position {
+			continue
+		}
+		upstream := stream.Partition{Topic: p.cfg.Upstream, Number: number}
+		progress, ok, err := p.cfg.Store.Progress(ctx, stream.StageTrack, upstream)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			p.durable[number] = progress.Position
+		}
+		if p.durable[number] < position {
+			return fmt.Sprintf("wait for track to write %s up to %s (it is at %s; does the stage track run?)", upstream, position, p.durable[number]), nil
+		}
+	}
+	return "", nil
 }
 
 // saidIdle is the index of the source of a track partition that has said that it is idle.

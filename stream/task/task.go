@@ -263,7 +263,11 @@ func (t *task) process(ctx context.Context, batch kafka.Batch) error {
 	pctx, cancel := context.WithTimeoutCause(ctx, t.cfg.StallTimeout, ErrStalled)
 	err := t.proc.Process(pctx, batch)
 	if errors.Is(context.Cause(pctx), ErrStalled) {
-		err = fmt.Errorf("a batch of %d records took longer than %s: %w", len(batch.Records), t.cfg.StallTimeout, ErrStalled)
+		if errors.Is(err, ErrStalled) { // it tells what it waited for
+			err = fmt.Errorf("a batch of %d records took longer than %s: %w", len(batch.Records), t.cfg.StallTimeout, err)
+		} else {
+			err = fmt.Errorf("a batch of %d records took longer than %s: %w", len(batch.Records), t.cfg.StallTimeout, ErrStalled)
+		}
 	}
 	cancel()
 	if err != nil {

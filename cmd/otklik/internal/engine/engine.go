@@ -235,12 +235,23 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 			return nil, err
 		}
 		return roll.New(roll.Config{
-			Window: window.Config(e.Config.Window), Epoch: epoch, Upstream: topics.Mentions, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
-			Errors: errs,
+			Window: window.Config(e.Config.Window), Epoch: epoch, Upstream: topics.Mentions, Brands: e.brandsOf(p),
+			Store: e.ClickHouse, Sink: e.writer, Dead: e.dead, Errors: errs,
 			Alerts: e.alerts.store, Sensitivity: e.Config.Alerts.Sensitivity, OnAlerts: e.alerts.changed(p),
 		}, p, observer), nil
 	}
 	return nil, fmt.Errorf("stage %q is not known; use ingest, track or roll", stage)
+}
+
+// brandsOf returns the brands whose partials come to a partition of the topic of the panes.
+func (e *Engine) brandsOf(p stream.Partition) []string {
+	var brands []string
+	for _, b := range e.matcher.Catalogue().Brands {
+		if kafka.PartitionOf([]byte(b.Key), int(e.topics[p.Topic].Partitions)) == p.Number {
+			brands = append(brands, b.Key)
+		}
+	}
+	return brands
 }
 
 // labeller returns the classifier that labels mentions first.

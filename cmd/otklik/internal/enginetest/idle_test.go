@@ -64,3 +64,33 @@ func TestEverythingIdle(t *testing.T) {
 	}
 	enginetest.Recount(t, t.Context(), s.ClickHouse, s.Config)
 }
+
+// TestWindowsGoOnAfterARestart: the rolling windows of a brand of which nothing is said any more move on and become final after
+// a restart, too.
+func TestWindowsGoOnAfterARestart(t *testing.T) {
+	s := enginetest.New(t, func(cfg *config.Config) {
+		cfg.Window = config.Window{MaxDisorder: time.Minute, IdleAfter: time.Hour}
+		cfg.Kafka.Topics.Partitions.Mentions = 1
+	})
+	s.Engine(t, t.Context(), false) // makes the topics
+	day := time.Now().UTC().Add(-36 * time.Hour).Truncate(24 * time.Hour).Add(9 * time.Hour)
+	const layout = "2006-01-02 15:04:05"
+	rows := func(from, to time.Duration) string {
+		return scalar(t, s, "SELECT toString(countIf(is_final)) || ' of ' || toString(count()) FROM "+s.ClickHouse.Database()+".rolling WHERE brand = 'mts' AND platform = '' AND "+
+			"window_seconds = 3600 AND positive + neutral + negative + unlabelled = 1 AND at BETWEEN '"+day.Add(from).Format(layout)+"' AND '"+day.Add(to).Format(layout)+"'")
+	}
+	running(t, s, func(ctx context.Context) {
+		send(t, s, stream.Generic, post("a", "u1", "МТС опять не работает", day), post("b", "u2", "Билайн опять не работает", day.Add(5*time.Minute)))
+		s.Settle(t, ctx)
+	})
+	if got := rows(0, 4*time.Minute); got != "4 of 4" {
+		t.Fatalf("final windows before the restart: %s", got)
+	}
+	running(t, s, func(ctx context.Context) {
+		send(t, s, stream.Generic, post("c", "u3", "Билайн опять не работает", day.Add(20*time.Minute)))
+		s.Settle(t, ctx)
+	})
+	if got := rows(0, 19*time.Minute); got != "19 of 19" {
+		t.Errorf("final windows after the restart: %s", got)
+	}
+}
