@@ -210,19 +210,23 @@ policies:
         repeat_interval: 12h
 `
 
-// Files returns everything as files, by slash-separated path: dashboards/LANG/*.json for each of the languages, and provisioning/*
-// in the language of the options.
+// Files returns everything as files, by slash-separated path: dashboards/LANG/*.json and provisioning/LANG/* for each of the
+// languages. Grafana is given the two folders of one language.
 func Files(o Options, langs []Lang) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	provisioning, err := Provisioning(o)
+	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	for name, text := range provisioning {
-		out["provisioning/"+name] = text
-	}
+	out := map[string][]byte{}
 	for _, l := range langs {
 		o.Lang = l
+		provisioning, err := Provisioning(o)
+		if err != nil {
+			return nil, err
+		}
+		for name, text := range provisioning {
+			out["provisioning/"+string(l)+"/"+name] = text
+		}
 		dashboards, err := Dashboards(o)
 		if err != nil {
 			return nil, err

@@ -33,11 +33,11 @@ func newDashboardsCommand() *cobra.Command {
 		Short: "Write Grafana's dashboards, alert rules and data source",
 		Long: `Writes dashboards, alert rules, the ClickHouse data sources and message templates as files that Grafana provisions:
 
-  DIR/provisioning       to be Grafana's provisioning folder
+  DIR/provisioning/LANG  to be Grafana's provisioning folder
   DIR/dashboards/LANG    to be ` + dashboards.DashboardPath + `
 
-The dashboards are written in every language unless --lang chooses one; the alert rules are in that language, else in
-English. The dashboards open with your own brands, and the alert rules about brands watch these and not the competitors: those
+Both are written in every language unless --lang chooses one; Grafana gets those of one language: the alert rules and the messages
+are in the language of their folder. The dashboards open with your own brands, and the alert rules about brands watch these and not the competitors: those
 that the catalogue of the configuration calls own, or those of --brand. Database and users are the configuration's too.
 
 Figures are read as the dashboard user. The panels that show posts have a data source of their own, which logs in as the desk:
@@ -93,7 +93,7 @@ sources into a running Grafana, with a service account's token from $` + grafana
 	f.StringVarP(&o.out, "out", "o", "", "`folder` to write to")
 	f.StringVar(&o.push, "push", "", "`address` of a running Grafana to put everything into")
 	f.BoolVar(&o.check, "check", false, "write nothing; fail when the files in --out differ")
-	f.StringVar(&o.lang, "lang", "", "`language` of the texts: en or ru (default: dashboards in both, alert rules in English)")
+	f.StringVar(&o.lang, "lang", "", "`language` of the texts: en or ru (default: both with --out, English with --push)")
 	f.StringSliceVar(&o.Brands, "brand", nil, "`keys` of the brands to open with and to alert about (default: the own brands of the catalogue)")
 	f.Float64Var(&o.Target, "target", dashboards.DefaultTarget, "loyal share to reach, in `percent`")
 	f.StringVar(&o.Database, "database", "", "ClickHouse `database` of the reading views (default clickhouse.database)")

@@ -26,7 +26,7 @@ func runDashboards(t *testing.T, env map[string]string, args ...string) (string,
 func TestDashboardsWritesAndChecks(t *testing.T) {
 	dir := t.TempDir()
 	out, err := runDashboards(t, nil, "--out", dir)
-	if err != nil || !strings.Contains(out, "wrote dashboards/ru/care.json") || !strings.Contains(out, "wrote provisioning/alerting/rules.yaml") {
+	if err != nil || !strings.Contains(out, "wrote dashboards/ru/care.json") || !strings.Contains(out, "wrote provisioning/ru/alerting/rules.yaml") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if out, err = runDashboards(t, nil, "--out", dir); err != nil || !strings.Contains(out, "nothing has changed") {
@@ -43,10 +43,10 @@ func TestDashboardsWritesAndChecks(t *testing.T) {
 		t.Errorf("check of a changed file: %v", err)
 	}
 	russian := t.TempDir()
-	if out, err = runDashboards(t, nil, "--out", russian, "--lang", "ru"); err != nil || strings.Contains(out, "dashboards/en") {
+	if out, err = runDashboards(t, nil, "--out", russian, "--lang", "ru"); err != nil || strings.Contains(out, "/en/") {
 		t.Errorf("in Russian: %v\n%s", err, out)
 	}
-	rules, err := os.ReadFile(filepath.Join(russian, "provisioning", "alerting", "rules.yaml"))
+	rules, err := os.ReadFile(filepath.Join(russian, "provisioning", "ru", "alerting", "rules.yaml"))
 	if err != nil || !bytes.Contains(rules, []byte("Всплеск негатива")) {
 		t.Errorf("the rules are not in Russian: %v", err)
 	}
@@ -85,7 +85,7 @@ catalogue:
 			continue
 		}
 		for name, wants := range map[string][]string{"alerting/rules.yaml": test.rules, "datasources/otklik.yaml": test.sources} {
-			text, err := os.ReadFile(filepath.Join(dir, "provisioning", filepath.FromSlash(name)))
+			text, err := os.ReadFile(filepath.Join(dir, "provisioning", "en", filepath.FromSlash(name)))
 			if err != nil {
 				t.Fatal(err)
 			}

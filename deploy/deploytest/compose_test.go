@@ -288,7 +288,7 @@ func TestComposeGrafana(t *testing.T) {
 	p := project(t)
 	grafana := p.Services["grafana"]
 	provisioning := filepath.Join(deploy, "grafana", "provisioning")
-	for _, path := range glob(t, provisioning, "dashboards", "*.yaml") {
+	for _, path := range glob(t, provisioning, "*", "dashboards", "*.yaml") {
 		var file struct {
 			Providers []struct {
 				Options struct {
@@ -307,7 +307,7 @@ func TestComposeGrafana(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range glob(t, provisioning, "datasources", "*.yaml") {
+	for _, path := range glob(t, provisioning, "*", "datasources", "*.yaml") {
 		text := read(t, path)
 		var file struct {
 			Datasources []struct {
