@@ -85,8 +85,51 @@ func (e *Estimate) Loyal() Share {
 // The interval of Net combines those of positive and negative (G. Y. Zou and A. Donner, "Construction of confidence limits about
 // effect measures: a general approach", Statistics in Medicine 27 (2008), 1693–1702).
 //
+// The values, not the intervals, are then drawn towards the raw shares as far as the matrix is unsure: see temper.
+//
 // A nil matrix is one that is not known. Adjust allocates nothing; the same arguments give the same result to the last digit.
-func (m *Matrix) Adjust(counts Counts) Estimate { return m.adjust(counts, MaxNoise, MaxWeakness) }
+func (m *Matrix) Adjust(counts Counts) Estimate {
+	e := m.adjust(counts, MaxNoise, MaxWeakness)
+	if e.State == OK {
+		m.temper(&e, counts)
+	}
+	return e
+}
+
+// temper goes only a part of the way from the raw shares to the estimate, because inverting a matrix that is not well known moves a
+// share by more than it is off. The part is that of James and Stein (positive part; B. Efron and C. Morris, "Stein's estimation rule and its
+// competitors", JASA 68 (1973), 117–130):
+//
+//	max(0, 1 − V ÷ D²)
+//
+// with D the distance of the two and V the variance that the errors of the matrix bring into the estimate, summed over the classes.
+// A matrix that is known exactly leaves the estimate as it is; one that says no more than the raw shares do gives those.
+func (m *Matrix) temper(e *Estimate, counts Counts) {
+	n := float64(counts.Total())
+	shares := [classes]*Share{&e.Positive, &e.Neutral, &e.Negative}
+	p := [classes]float64{e.Positive.Value, e.Neutral.Value, e.Negative.Value}
+	unsure, way := 0.0, 0.0
+	for j := range shares {
+		_, errors := m.variance(j, &p, n)
+		unsure += errors.at(p[j])
+		d := p[j] - float64(counts[j])/n
+		way += d * d
+	}
+	if unsure == 0 || way == 0 {
+		return
+	}
+	part := max(1-unsure/way, 0)
+	for j, s := range shares {
+		raw := float64(counts[j]) / n
+		s.hold(raw + part*(p[j]-raw))
+	}
+	e.Net.hold(e.Positive.Value - e.Negative.Value)
+}
+
+// hold sets the value and widens the interval where it lies outside.
+func (s *Share) hold(value float64) {
+	s.Value, s.Low, s.High = value, min(s.Low, value), max(s.High, value)
+}
 
 func (m *Matrix) adjust(counts Counts, maxNoise, maxWeakness float64) Estimate {
 	e := Estimate{Positive: unknown, Neutral: unknown, Negative: unknown, Net: unknown}

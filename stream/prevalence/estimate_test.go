@@ -403,3 +403,63 @@ func BenchmarkAdjust(b *testing.B) {
 		})
 	}
 }
+
+// On a kind of text that errs in its own way, the values of Adjust are nearer to the truth than both what it begins with and the raw shares.
+func TestTemperedValuesAreNearer(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	const runs, kinds, texts = 2000, 6, 3000
+	kind := func(base [classes][classes]float64) (given [classes][classes]float64) {
+		for i := range given {
+			sum := 0.0
+			for k := range given[i] {
+				given[i][k] = base[i][k] * math.Exp(0.5*r.NormFloat64())
+				sum += given[i][k]
+			}
+			for k := range given[i] {
+				given[i][k] /= sum
+			}
+		}
+		return given
+	}
+	var plain, tempered, raw float64
+	for range runs {
+		sets := make([]Set, kinds)
+		for s := range sets {
+			given := kind(classifiers[1])
+			for i := range given {
+				sets[s].Counts[i] = multinomial(r, texts, given[i])
+			}
+		}
+		m := NewMatrix("", Pool(sets))
+		p := simplex(r)
+		c := multinomial(r, 5000, labels(kind(classifiers[1]), p))
+		before, after := m.adjust(c, 2, 2), m.Adjust(c)
+		if before.State != OK || after.State != OK {
+			continue
+		}
+		sum := 0.0
+		for j, s := range []Share{after.Positive, after.Neutral, after.Negative} {
+			b := []Share{before.Positive, before.Neutral, before.Negative}[j]
+			if s.Value < s.Low || s.Value > s.High || s.Low > b.Low || s.High < b.High {
+				t.Fatalf("%v: %+v became %+v", c, b, s)
+			}
+			sum += s.Value
+			plain += (b.Value - p[j]) * (b.Value - p[j])
+			tempered += (s.Value - p[j]) * (s.Value - p[j])
+			q := float64(c[j])/5000 - p[j]
+			raw += q * q
+		}
+		if math.Abs(sum-1) > 1e-9 || math.Abs(after.Net.Value-after.Positive.Value+after.Negative.Value) > 1e-9 {
+			t.Fatalf("%v: the shares sum to %v, net is %v", c, sum, after.Net.Value)
+		}
+	}
+	t.Logf("sums of squared errors: tempered %.2f, as inverted %.2f, raw %.2f", tempered, plain, raw)
+	if tempered > min(plain, raw) {
+		t.Error("drawing the values towards the raw shares does not help")
+	}
+	known := Table{{6e9, 3e9, 1e9}, {1.2e9, 7e9, 1.8e9}, {0.8e9, 2.5e9, 6.7e9}}
+	a, b := NewMatrix("", known).Adjust(Counts{300, 400, 300}), NewMatrix("", known).adjust(Counts{300, 400, 300}, 2, 2)
+	if math.Abs(a.Negative.Value-b.Negative.Value) > 1e-6 {
+		t.Errorf("a matrix known well gives %v, not %v", a.Negative.Value, b.Negative.Value)
+	}
+}
