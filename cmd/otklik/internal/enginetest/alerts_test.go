@@ -60,6 +60,7 @@ func episodes(t *testing.T, s *enginetest.Stack) []alert.Row {
 // TestAlertsOfAnOutage plays a day with an outage twice: through engines that come and go, with a receiver that fails, and in one go
 // on a real Kafka. Both find the same episodes, one of all platforms together, and it is delivered with its reason.
 func TestAlertsOfAnOutage(t *testing.T) {
+	t.Parallel()
 	const events, seed = 20_000, 3
 	const moscow = 3 * stream.Hour
 	start := (stream.TimeOf(time.Now()) + moscow).Truncate(stream.Day) - stream.Day - moscow

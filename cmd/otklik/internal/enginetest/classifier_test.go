@@ -188,6 +188,7 @@ func (c *capricious) ClassifyBatch(_ context.Context, requests []sentiment.Reque
 // TestAReplayIsAnsweredOtherwise tears flushes of a pipeline whose classifier never gives the same answer twice. The labels are those of
 // the first messages; figures follow from them, and the books balance.
 func TestAReplayIsAnsweredOtherwise(t *testing.T) {
+	t.Parallel()
 	s := enginetest.New(t, nil)
 	sim := restless(t, s, 7, 900)
 	s.Classifier = &capricious{rng: rand.New(rand.NewPCG(7, 7))}

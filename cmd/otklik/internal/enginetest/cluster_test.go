@@ -88,6 +88,7 @@ func TestCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts three brokers")
 	}
+	t.Parallel()
 	program := enginetest.BuildProgram(t)
 	c := kafkatest.Start(t, kafkatest.Config{Brokers: 3})
 

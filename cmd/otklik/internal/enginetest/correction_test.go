@@ -138,9 +138,13 @@ func (d *desk) lines(mentions []judged) []string {
 // TestCorrections mixes corrections into a load of edits, duplicates and late records, tears flushes, lets zombies flush, and compares the
 // tables with the truth, revised by the corrections. What was refused because its mention had not come yet is put back.
 func TestCorrections(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(enginetest.Number(t, "OTKLIK_SEEDS", 1)) {
 		seed += uint64(enginetest.Number(t, "OTKLIK_SEED", 2))
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { corrections(t, seed) })
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			corrections(t, seed)
+		})
 	}
 }
 

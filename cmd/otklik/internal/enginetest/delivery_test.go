@@ -92,6 +92,7 @@ func TestBadDelivery(t *testing.T) {
 
 // TestRejectedRows: ClickHouse refuses the texts of some mentions; the stream goes on, and the books and panes balance.
 func TestRejectedRows(t *testing.T) {
+	t.Parallel()
 	s := enginetest.New(t, nil)
 	err := s.ClickHouse.Exec(t.Context(), "ALTER TABLE "+schemas.Store(s.ClickHouse.Database())+".mentions ADD CONSTRAINT refused CHECK text = '' OR cityHash64(item_id) % 40 != 0")
 	if err != nil {

@@ -11,6 +11,7 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 
 // TestEngineShowsTheTruth plays a simulated day through all stages and compares every table with the simulator's own books.
 func TestEngineShowsTheTruth(t *testing.T) {
+	t.Parallel()
 	s := enginetest.New(t, nil)
 	truth := s.Feed(t, s.Simulation(t, 1, 6000), nil)
 	s.Drain(t)

@@ -54,6 +54,7 @@ func pause(t *testing.T, span time.Duration) {
 // TestClickHouseAway: ClickHouse goes away in the middle of the day, comes back, goes again, and is slow. The engine waits and
 // goes on; nothing is lost or doubled.
 func TestClickHouseAway(t *testing.T) {
+	t.Parallel()
 	away := time.Second
 	if text := os.Getenv(awayEnv); text != "" {
 		var err error

@@ -446,6 +446,7 @@ func madeUp(t *testing.T) *conversation {
 // every direct pair in the table responses, to the millisecond of its ids. Where the collection of real ones is absent, the made-up
 // ones remain.
 func TestPairs(t *testing.T) {
+	t.Parallel()
 	posted, names := supportSample(t, false)
 	running, _ := supportSample(t, true)
 	sources := []*conversation{posted, running, airlineSample(t), madeUp(t)}
@@ -458,7 +459,6 @@ func TestPairs(t *testing.T) {
 		}}},
 		brand.Brand{Key: "south", Name: "South", Accounts: map[stream.Platform][]brand.Account{stream.Twitter: {{Name: "@southair", Approved: true}}}},
 	)
-	rng := rand.New(rand.NewPCG(1, 2))
 	for _, c := range []struct {
 		name     string
 		disorder time.Duration // 0: the default, so that most records are late
@@ -470,18 +470,11 @@ func TestPairs(t *testing.T) {
 			slices.Reverse(r)
 			return r
 		}},
-		{"shuffled", 0, func(records [][]byte) [][]byte {
-			r := slices.Clone(records)
-			rng.Shuffle(len(r), func(i, j int) { r[i], r[j] = r[j], r[i] })
-			return r
-		}},
-		{"shuffled and each twice", 90 * 24 * time.Hour, func(records [][]byte) [][]byte {
-			r := slices.Concat(records, records)
-			rng.Shuffle(len(r), func(i, j int) { r[i], r[j] = r[j], r[i] })
-			return r
-		}},
+		{"shuffled", 0, func(records [][]byte) [][]byte { return shuffle(slices.Clone(records)) }},
+		{"shuffled and each twice", 90 * 24 * time.Hour, func(records [][]byte) [][]byte { return shuffle(slices.Concat(records, records)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := enginetest.New(t, func(cfg *config.Config) {
 				cfg.Brands = catalogue
 				if c.disorder != 0 {
@@ -504,6 +497,13 @@ func TestPairs(t *testing.T) {
 			checkPairs(t, s, sources)
 		})
 	}
+}
+
+// shuffle puts the records into an order of its own, which is the same every time.
+func shuffle(records [][]byte) [][]byte {
+	rng := rand.New(rand.NewPCG(1, uint64(len(records))))
+	rng.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+	return records
 }
 
 // checkPairs compares the table responses with the pairs of all sources, and the books with what was fed.

@@ -48,6 +48,7 @@ func post(id, author, text string, at time.Time) string {
 // TestDeleteErases: a delete notice of the platform blanks text and author within a minute in a running engine, whether it
 // comes after its mention or before it; the counts stay.
 func TestDeleteErases(t *testing.T) {
+	t.Parallel()
 	s := enginetest.New(t, nil)
 	s.Engine(t, t.Context(), false) // makes the topics
 	now := time.Now()
@@ -87,6 +88,7 @@ func TestDeleteErases(t *testing.T) {
 
 // TestPseudonyms: with an author key no table names a customer, every figure is that of the truth, and one author stays one.
 func TestPseudonyms(t *testing.T) {
+	t.Parallel()
 	const key = "0123456789abcdef0123456789abcdef"
 	s := enginetest.New(t, func(cfg *config.Config) { cfg.Privacy.AuthorKey = config.NewSecret(key) })
 	truth := s.Feed(t, s.Simulation(t, 51, 2500), nil)

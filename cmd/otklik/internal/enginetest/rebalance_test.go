@@ -17,6 +17,7 @@ import (
 
 // TestRebalanceStorm: engines join and leave the groups every few hundred milliseconds while records come in.
 func TestRebalanceStorm(t *testing.T) {
+	t.Parallel()
 	s := enginetest.New(t, func(cfg *config.Config) { cfg.Limits.MicroBatchRecords = 100 })
 	s.Engine(t, t.Context(), false) // makes the topics
 	running(t, s, func(ctx context.Context) {

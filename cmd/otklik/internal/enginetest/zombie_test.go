@@ -23,6 +23,7 @@ import (
 // TestZombie: tasks of track whose group membership has ended go on reading, producing and flushing beside the members that
 // own their partitions now.
 func TestZombie(t *testing.T) {
+	t.Parallel()
 	s := enginetest.New(t, func(cfg *config.Config) { cfg.Limits.MicroBatchRecords = 150 })
 	s.Engine(t, t.Context(), false) // makes the topics
 	running(t, s, func(ctx context.Context) {
