@@ -7,7 +7,6 @@ KILLS   ?= 100
 SEEDS   ?= 20
 SEED    ?= 1
 MVN     := $(shell command -v java >/dev/null && command -v mvn)
-CC_HERE := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 
 .PHONY: all demo test test-deploy soak build setup setup-kafka setup-schema lint format generate bench clean
 all: build
@@ -16,12 +15,7 @@ demo: build ## run the whole engine on a simulated day (ARGS="--once" ends by it
 	bin/otklik demo $(ARGS)
 
 test: setup setup-kafka setup-schema test-deploy ## all tests, with the real ClickHouse and the real Kafka required
-ifeq ($(CC_HERE),)
-	@echo "make test: no C compiler (go env CC) was found; the tests run without the race detector. Install gcc to have it." >&2
-	OTKLIK_INTEGRATION=required CGO_ENABLED=0 $(TOOL) gotestsum --format pkgname -- -shuffle=on -timeout=18m $(PKGS)
-else
-	OTKLIK_INTEGRATION=required CGO_ENABLED=1 $(TOOL) gotestsum --format pkgname -- -race -shuffle=on -timeout=18m $(PKGS)
-endif
+	GO=$(GO) OTKLIK_INTEGRATION=required $(TOOL) gotestsum --format pkgname --raw-command -- deploy/tools/gotest.sh $(PKGS)
 
 # Without vet and optimisation, which would take longer than the tests: Helm brings much of Kubernetes along.
 test-deploy: ## the compose file, the image and the chart, in a module of its own
