@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // connect returns a client of an empty database on the shared server.
-func connect(t *testing.T) *clickhouse.Client {
+func connect(t testing.TB) *clickhouse.Client {
 	t.Helper()
 	db := embeddedtest.ClickHouse(t)
 	c, err := clickhouse.Open(t.Context(), clickhouse.Config{Addrs: []string{db.Native}, Database: db.Name, User: db.User, Password: db.Password})
@@ -47,7 +47,7 @@ func connect(t *testing.T) *clickhouse.Client {
 	return c
 }
 
-func migrate(t *testing.T, c *clickhouse.Client, o schemas.Options) []schemas.Applied {
+func migrate(t testing.TB, c *clickhouse.Client, o schemas.Options) []schemas.Applied {
 	t.Helper()
 	o.Database = c.Database()
 	applied, err := schemas.Migrate(t.Context(), c, o)
@@ -259,8 +259,8 @@ func TestWorkedQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := strings.Split(string(text), "```sql\n")[1:]
-	if len(blocks) != 12 {
-		t.Errorf("%d worked queries, want 12", len(blocks))
+	if len(blocks) != 14 {
+		t.Errorf("%d worked queries, want 14", len(blocks))
 	}
 	for _, b := range blocks {
 		query, _, _ := strings.Cut(b, ";\n```")
@@ -352,6 +352,10 @@ func fill(t *testing.T, c *clickhouse.Client) {
 	for i := range 20 {
 		b.Mentions = append(b.Mentions, sinktest.Mention(i, stream.Position(i+1)))
 	}
+	own := sinktest.Mention(20, 21)
+	own.Role, own.Flags, own.Label = stream.Own, stream.Answer, stream.Unlabelled
+	own.Breaches = []stream.Breach{{Rule: "unapproved_account", Excerpt: "hello"}}
+	b.Mentions = append(b.Mentions, own)
 	for _, product := range []string{"", "internet"} {
 		for day := range 2 {
 			p := sinktest.Pane(0, 3, 9, 5)
@@ -413,7 +417,7 @@ func TestGrants(t *testing.T) {
 		}
 	}
 	rows, err := analyst.Strings(t.Context(), "SELECT count() FROM mentions")
-	if err != nil || rows[0][0] != "20" {
+	if err != nil || rows[0][0] != "21" {
 		t.Errorf("analyst counts %v mentions, %v", rows, err)
 	}
 }

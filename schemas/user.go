@@ -59,14 +59,14 @@ func (c Credentials) withDefaults() Credentials {
 var dashboardViews = []string{
 	"sentiment_1m", "sentiment_1h", "sentiment_1d", "adjusted_1h", "adjusted_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
 	"share_of_voice", "audience", "community_growth", "communities", "alerts", "alert_reasons", "alert_deliveries", "claim_states", "claims_1d", "ledger", "books", "freshness", "deadletter_reasons",
-	"voices", "waits", "label_quality",
+	"voices", "waits", "label_quality", "compliance_1d", "contagion", "contagion_1d",
 }
 
 // closedViews are views that dashboards and the desk could read before they held texts and authors.
 var closedViews = []string{"claims"}
 
-// postViews are the views with texts and addresses and without authors, which the desk works from.
-var postViews = []string{"posts"}
+// postViews are the views with texts and addresses and without customers, which the desk works from.
+var postViews = []string{"posts", "compliance"}
 
 // DashboardViews returns the names of the views that the dashboard reader may read.
 func DashboardViews() []string { return slices.Clone(dashboardViews) }

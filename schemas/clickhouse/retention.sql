@@ -15,6 +15,8 @@ ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN correction_note TTL
 
 {{range $c := .ClaimTexts}}ALTER TABLE {{local "claims"}}{{$.OnCluster}} MODIFY COLUMN {{$c}} TTL written_at + INTERVAL {{$.TextDays}} DAY;
 
-{{end}}ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN key TTL written_at + INTERVAL {{.TextDays}} DAY;
+{{end}}ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN breach_excerpts TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN key TTL written_at + INTERVAL {{.TextDays}} DAY;
 
 ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN payload TTL written_at + INTERVAL {{.TextDays}} DAY;

@@ -51,7 +51,7 @@ var erasable = []struct {
 		"NOT erased",
 		"text = '', author_id = '', author_handle = '', author_name = '', url = '', customer_id = '', " +
 			"parent_author_id = '', parent_author_handle = '', repost_author_id = '', repost_author_handle = '', " +
-			"mentioned_ids = [], mentioned_handles = [], correction_note = '', erased = true", false,
+			"mentioned_ids = [], mentioned_handles = [], correction_note = '', breach_excerpts = arrayMap(x -> '', breach_excerpts), erased = true", false,
 	},
 	{"responses", []string{"waiting_id", "request_id"}, "customer_id != ''", "customer_id = ''", false},
 	{"cases", []string{"case_id"}, "customer_id != ''", "customer_id = ''", false},

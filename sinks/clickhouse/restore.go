@@ -206,12 +206,13 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 		identity, platform, kind        string
 		role, label, topic              string
 		via                             uint8
-		flags                           [6]bool
+		flags                           [7]bool
 		followers, likes, shares, views *int64
 		mentionedIDs, mentionedHandles  []string
 		firstPosition, position         uint64
 		versions                        []int64
 		correction                      storedCorrection
+		breach                          storedBreach
 	)
 	i := &m.Item
 	err := scan(&m.Brand, &published, &platform, &identity, &i.ID, &kind, &role, &via, &label,
@@ -220,8 +221,9 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 		&i.Author.ID, &i.Author.Name, &i.AuthorName, &followers, &i.Community, &i.Bot, &m.Customer, &i.Thread, &i.Paired,
 		&i.ParentID, &parentAt, &i.ParentAuthor.ID, &i.ParentAuthor.Name, &i.RootID, &i.RepostOf, &i.RepostAuthor.ID, &i.RepostAuthor.Name,
 		&i.Wall.ID, &i.Wall.Name, &mentionedIDs, &mentionedHandles, &i.Text, &i.Lang, &i.URL, &likes, &shares, &views, &edited, &versions, &received,
-		&topic, &m.Source.Partition.Number, &m.Source.Offset, &m.Source.Index, &m.Partition, &firstPosition, &position,
-		&correction.modelLabel, &correction.at, &correction.by, &correction.note, &correction.all, &correction.since)
+		&topic, &m.Source.Partition.Number, &m.Source.Offset, &m.Source.Index, &m.Partition, &firstPosition, &position, &flags[6],
+		&correction.modelLabel, &correction.at, &correction.by, &correction.note, &correction.all, &correction.since,
+		&breach.rules, &breach.versions, &breach.excerpts)
 	if err != nil {
 		return m, err
 	}
@@ -246,7 +248,7 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 			m.Role = r
 		}
 	}
-	for n, f := range []stream.Flags{stream.Question, stream.Complaint, stream.NeedsAnswer, stream.Approved, stream.Automatic, stream.Advocacy} {
+	for n, f := range []stream.Flags{stream.Question, stream.Complaint, stream.NeedsAnswer, stream.Approved, stream.Automatic, stream.Advocacy, stream.Answer} {
 		if flags[n] {
 			m.Flags |= f
 		}
@@ -258,6 +260,9 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 	m.Source.Partition.Topic = topic
 	m.Versions = versionsOf(versions)
 	if err := correction.to(&m); err != nil {
+		return m, fmt.Errorf("mention %s: %w", identity, err)
+	}
+	if err := breach.to(&m); err != nil {
 		return m, fmt.Errorf("mention %s: %w", identity, err)
 	}
 	m.FirstPosition, m.Position = stream.Position(firstPosition), stream.Position(position)

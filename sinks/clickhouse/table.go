@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 
 	"otklik/stream"
 	"otklik/stream/care"
@@ -100,9 +101,11 @@ var mentionTable = table[stream.MentionRow]{
 		}
 		i.Mentions = nil
 		bare.Corrections = withoutNotes(bare.Corrections)
+		bare.Breaches = withoutExcerpts(bare.Breaches)
 		return &bare
 	},
-	rare: correctionColumns, isRare: hasCorrection,
+	rare:   slices.Concat(correctionColumns, breachColumns),
+	isRare: func(r *stream.MentionRow) bool { return hasCorrection(r) || len(r.Breaches) > 0 },
 	columns: []column[stream.MentionRow]{
 		keyWord("brand", func(r *stream.MentionRow) string { return r.Brand }),
 		moment("published_at", func(r *stream.MentionRow) stream.Time { return r.Item.PublishedAt }),
@@ -166,6 +169,7 @@ var mentionTable = table[stream.MentionRow]{
 		plain("partition", func(r *stream.MentionRow) int32 { return r.Partition }),
 		plain("first_position", func(r *stream.MentionRow) uint64 { return uint64(r.FirstPosition) }),
 		plain("position", func(r *stream.MentionRow) uint64 { return uint64(r.Position) }),
+		plain("answer", func(r *stream.MentionRow) bool { return r.Has(stream.Answer) }),
 	},
 }
 
