@@ -3,15 +3,18 @@
 #
 #   gotestsum --raw-command -- deploy/tools/gotest.sh ./...
 #
-# The race detector makes a test five to eight times slower, so it runs where it can find something. Without it run packages of which no
-# file, tests included, starts a goroutine or a server or names a lock, and of the engine's tests those in calm: they drive its processors
-# from one goroutine, or they compare figures that concurrency does not touch and that others compare under the detector, or they measure
-# the heap. A new package or test is raced unless it is one of these.
+# The race detector makes a test five to ten times slower, so it runs where it can find something. Without it run packages of which no
+# file, tests included, starts a goroutine or a server or names a lock, and, of the packages in mixed, the tests in calm: they drive
+# processors from one goroutine, kill other processes, train models, measure the heap, or compare figures of engines that other tests
+# run under the detector. A new package or test is raced unless it is one of these.
 set -euo pipefail
 
 go=${GO:-go}
-engine=otklik/cmd/otklik/internal/enginetest
-calm='^Test(TornFlush|Corrections|AReplayIsAnsweredOtherwise|Pairs|Pseudonyms|RejectedRows|MemoryStaysBounded)$'
+mixed=' otklik/cmd/otklik otklik/cmd/otklik/internal/enginetest otklik/stream/sentiment '
+calm='TornFlush|Corrections|AReplayIsAnsweredOtherwise|Pairs|Pseudonyms|RejectedRows|MemoryStaysBounded' # the engine
+calm+='|Kill|KillClickHouse|KillDemo|KillAmongCorrections|DashboardsOnData|EveryCommandOfTheDocumentsRuns|SentimentAdapt' # the program
+calm+='|AdaptLearnsCorrections|AdaptRefusesNoise|Calibrate' # the model
+calm="^Test($calm)\$"
 concurrent='\bgo func|\bgo [[:alpha:]][[:alnum:]_.]*\(|\.Parallel\(|"sync"|"sync/atomic"|errgroup|"net/http|embeddedtest|kafkatest'
 
 failed=0
@@ -25,19 +28,26 @@ if ! command -v "$("$go" env CC)" >/dev/null; then
 	exit "$failed"
 fi
 
-raced=() unraced=() engine_asked=
+# Lists separated by blanks: no package has one in its path.
+raced='' unraced='' both=''
 while read -r package folder; do
-	if [ "$package" = "$engine" ]; then
-		engine_asked=1
-		raced=("$package" ${raced[@]+"${raced[@]}"}) # they take longest: they begin first
-	elif ! ls "$folder"/*_test.go >/dev/null 2>&1 || ! grep -qE "$concurrent" "$folder"/*.go; then
-		unraced+=("$package")
+	case $mixed in
+	*" $package "*) # they take longest: they begin first
+		both+=" $package" raced=" $package$raced"
+		continue
+		;;
+	esac
+	if ls "$folder"/*_test.go >/dev/null 2>&1 && grep -qE "$concurrent" "$folder"/*.go; then
+		raced+=" $package"
 	else
-		raced+=("$package")
+		unraced+=" $package"
 	fi
 done < <("$go" list -f '{{.ImportPath}} {{.Dir}}' "$@")
 
-if [ ${#raced[@]} -gt 0 ]; then CGO_ENABLED=1 tests -race -skip "$calm" "${raced[@]}"; fi
-if [ ${#unraced[@]} -gt 0 ]; then CGO_ENABLED=0 tests "${unraced[@]}"; fi
-if [ -n "$engine_asked" ]; then CGO_ENABLED=0 tests -run "$calm" "$engine"; fi
+# shellcheck disable=SC2086 # the lists are meant to be split
+{
+	if [ -n "$raced" ]; then CGO_ENABLED=1 tests -race -skip "$calm" $raced; fi
+	if [ -n "$unraced" ]; then CGO_ENABLED=0 tests $unraced; fi
+	if [ -n "$both" ]; then CGO_ENABLED=0 tests -run "$calm" $both; fi
+}
 exit "$failed"
