@@ -73,22 +73,22 @@ var reasonTable = table[alert.Reason]{
 		plain("mentions", func(r *alert.Reason) int64 { return r.Mentions }),
 		plain("authors", func(r *alert.Reason) int64 { return r.Authors }),
 		plain("audience", func(r *alert.Reason) int64 { return r.Audience }),
-		list("products", nil, func(r *alert.Reason) []string { return partNames(r.Products) }),
-		list("products_excess", nil, func(r *alert.Reason) []float64 { return excesses(r.Products) }),
-		list("words", nil, func(r *alert.Reason) []string { return partNames(r.Words) }),
-		list("words_excess", nil, func(r *alert.Reason) []float64 { return excesses(r.Words) }),
-		list("voices", nil, func(r *alert.Reason) []uint64 { return numbers(r.Voices) }),
-		list("voices_excess", nil, func(r *alert.Reason) []float64 { return excesses(r.Voices) }),
-		list("conversations", nil, func(r *alert.Reason) []uint64 { return numbers(r.Threads) }),
-		list("conversations_excess", nil, func(r *alert.Reason) []float64 { return excesses(r.Threads) }),
-		list("samples", nil, func(r *alert.Reason) []string {
+		list("products", func(r *alert.Reason) []string { return partNames(r.Products) }),
+		list("products_excess", func(r *alert.Reason) []float64 { return excesses(r.Products) }),
+		list("words", func(r *alert.Reason) []string { return partNames(r.Words) }),
+		list("words_excess", func(r *alert.Reason) []float64 { return excesses(r.Words) }),
+		list("voices", func(r *alert.Reason) []uint64 { return numbers(r.Voices) }),
+		list("voices_excess", func(r *alert.Reason) []float64 { return excesses(r.Voices) }),
+		list("conversations", func(r *alert.Reason) []uint64 { return numbers(r.Threads) }),
+		list("conversations_excess", func(r *alert.Reason) []float64 { return excesses(r.Threads) }),
+		list("samples", func(r *alert.Reason) []string {
 			out := make([]string, len(r.Samples))
 			for i := range r.Samples {
 				out[i] = r.Samples[i].ItemID
 			}
 			return out
 		}),
-		list("sample_platforms", nil, func(r *alert.Reason) []string {
+		list("sample_platforms", func(r *alert.Reason) []string {
 			out := make([]string, len(r.Samples))
 			for i := range r.Samples {
 				out[i] = string(r.Samples[i].Platform)

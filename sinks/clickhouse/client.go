@@ -107,6 +107,8 @@ type Client struct {
 	cfg   Config
 	conn  native.Conn
 	store string // database of the storage tables
+
+	links links
 }
 
 // Open connects to ClickHouse and returns when one address has answered. It does not look at the schema: call
@@ -162,7 +164,10 @@ func compression(addrs []string) driver.CompressionMethod {
 }
 
 // Close closes the connections; queries that run are aborted.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) Close() error {
+	c.closeLinks()
+	return c.conn.Close()
+}
 
 // Ping asks the server whether it is there.
 func (c *Client) Ping(ctx context.Context) error {

@@ -1,103 +1,254 @@
 package clickhouse
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
+	"strings"
 	"sync"
 
-	native "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/ClickHouse/ch-go/proto"
 
 	"otklik/stream"
 )
 
-// column is one column of a table as it is written: a whole block of rows at once, because appending rows would box every value.
+// column is one column of a table as it is written: the rows of a block go from their structs into the buffer that is sent, without
+// a slice of values in between.
 type column[T any] struct {
-	name  string
-	put   func(to native.BatchColumn, rows []*T) error
+	name string
+	// wrap is what the type of the table has around one of types: "", "Nullable(", "LowCardinality(" or "Array(".
+	wrap string
+	// types are those of ClickHouse that put writes; parameters may follow.
+	types []string
+	// put appends the values of all rows in ClickHouse's native format. With low the strings of an array are LowCardinality.
+	put   func(to *proto.Buffer, rows []*T, low bool)
 	check func(row *T) error // nil: every value fits
 }
 
-// buffers keeps slices from one insert to the next: clickhouse-go copies what it is given.
+// fits reports whether put writes a column of this type.
+func (c *column[T]) fits(typ string) bool {
+	inner, ok := strings.CutPrefix(typ, c.wrap)
+	if !ok {
+		return false
+	}
+	if c.wrap == inArray {
+		inner = strings.TrimPrefix(inner, inDictionary)
+	}
+	for _, t := range c.types {
+		if rest, ok := strings.CutPrefix(inner, t); ok && (rest == "" || strings.ContainsAny(rest[:1], "(),")) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	nullable     = "Nullable("
+	inDictionary = "LowCardinality("
+	inArray      = "Array("
+	milliseconds = "DateTime64(3"
+)
+
+// room appends n bytes to the buffer, for the caller to fill.
+func room(to *proto.Buffer, n int) []byte {
+	had := len(to.Buf)
+	if cap(to.Buf) < had+n {
+		grown := make([]byte, had, max(had+n, 2*cap(to.Buf)))
+		copy(grown, to.Buf)
+		to.Buf = grown
+	}
+	to.Buf = to.Buf[:had+n]
+	return to.Buf[had:]
+}
+
+// buffers keeps slices from one insert to the next.
 type buffers[V any] struct{ pool sync.Pool }
 
-// take returns a slice of n values, which hold what they held.
-func (b *buffers[V]) take(n int) *[]V {
-	if s, ok := b.pool.Get().(*[]V); ok && cap(*s) >= n {
-		*s = (*s)[:n]
+// take returns an empty slice.
+func (b *buffers[V]) take() *[]V {
+	if s, ok := b.pool.Get().(*[]V); ok {
 		return s
 	}
-	s := make([]V, n)
-	return &s
+	return new([]V)
 }
 
 // give takes a slice back, without what it refers to.
 func (b *buffers[V]) give(s *[]V) {
 	clear(*s)
+	*s = (*s)[:0]
 	b.pool.Put(s)
 }
 
-// plain is a column whose Go type is the one that clickhouse-go copies.
+// plain is a column of Go's type for it; an int8 may be an enum, an int64 a time in milliseconds.
 func plain[T, V any](name string, value func(*T) V) column[T] {
-	var kept buffers[V]
-	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
-		values := kept.take(len(rows))
-		defer kept.give(values)
-		out := *values
-		for i, r := range rows {
-			out[i] = value(r)
-		}
-		return to.Append(out)
-	}}
+	c := column[T]{name: name}
+	switch f := any(value).(type) {
+	case func(*T) string:
+		c.types, c.put = []string{"String"}, putStrings(f)
+	case func(*T) bool:
+		c.types, c.put = []string{"Bool"}, putBytes(func(r *T) uint8 { return bit(f(r)) })
+	case func(*T) uint8:
+		c.types, c.put = []string{"UInt8"}, putBytes(f)
+	case func(*T) int8:
+		c.types, c.put = []string{"Int8", "Enum8"}, putBytes(f)
+	case func(*T) uint16:
+		c.types, c.put = []string{"UInt16"}, put16(f)
+	case func(*T) int32:
+		c.types, c.put = []string{"Int32"}, put32(f)
+	case func(*T) uint32:
+		c.types, c.put = []string{"UInt32"}, put32(f)
+	case func(*T) float32:
+		c.types, c.put = []string{"Float32"}, put32(func(r *T) uint32 { return math.Float32bits(f(r)) })
+	case func(*T) int64:
+		c.types, c.put = []string{"Int64", milliseconds}, put64(f)
+	case func(*T) uint64:
+		c.types, c.put = []string{"UInt64"}, put64(f)
+	case func(*T) float64:
+		c.types, c.put = []string{"Float64"}, put64(func(r *T) uint64 { return math.Float64bits(f(r)) })
+	case func(*T) []string:
+		return list(name, f)
+	case func(*T) []int64:
+		return list(name, f)
+	default:
+		panic(fmt.Sprintf("column %s: no type of ClickHouse is known for %T", name, value))
+	}
+	return c
 }
 
-// words is how many values of a column of few different ones are boxed only once in a block.
-const words = 16
-
-// word is a LowCardinality column. clickhouse-go boxes each of its values, one allocation each, unless it is given boxes: those
-// of the words that were met last are used again.
-func word[T any](name string, value func(*T) string) column[T] {
-	var kept buffers[any]
-	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
-		values := kept.take(len(rows))
-		defer kept.give(values)
-		out := *values
-		var known [words]string
-		var boxes [words]any
-		met := 0
-		for i, r := range rows {
-			v := value(r)
-			n := slices.Index(known[:min(met, words)], v)
-			if n < 0 {
-				n = met % words
-				known[n], boxes[n] = v, v
-				met++
-			}
-			out[i] = boxes[n]
-		}
-		return to.Append(out)
-	}}
-}
-
-// list is an array column. Given whole, clickhouse-go would take every row apart by reflection. A list of one row may be the same
-// slice as that of another; usual is the one that most rows have.
-func list[T, V any](name string, usual []V, value func(*T) []V) column[T] {
-	var box any = usual
-	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
+func putStrings[T any](value func(*T) string) func(*proto.Buffer, []*T, bool) {
+	return func(to *proto.Buffer, rows []*T, _ bool) {
+		out := to.Buf
 		for _, r := range rows {
-			v := value(r)
-			var err error
-			if len(v) == len(usual) && (len(v) == 0 || &v[0] == &usual[0]) {
-				err = to.AppendRow(box)
-			} else {
-				err = to.AppendRow(v)
-			}
-			if err != nil {
-				return err
+			out = appendText(out, value(r))
+		}
+		to.Buf = out
+	}
+}
+
+func appendText(to []byte, s string) []byte {
+	if len(s) < 0x80 {
+		to = append(to, byte(len(s)))
+	} else {
+		to = binary.AppendUvarint(to, uint64(len(s)))
+	}
+	return append(to, s...)
+}
+
+func putBytes[T any, V int8 | uint8](value func(*T) V) func(*proto.Buffer, []*T, bool) {
+	return func(to *proto.Buffer, rows []*T, _ bool) {
+		out := room(to, len(rows))
+		for i, r := range rows {
+			out[i] = byte(value(r))
+		}
+	}
+}
+
+func put16[T any, V uint16](value func(*T) V) func(*proto.Buffer, []*T, bool) {
+	return func(to *proto.Buffer, rows []*T, _ bool) {
+		out := room(to, 2*len(rows))
+		for i, r := range rows {
+			binary.LittleEndian.PutUint16(out[2*i:], uint16(value(r)))
+		}
+	}
+}
+
+func put32[T any, V int32 | uint32](value func(*T) V) func(*proto.Buffer, []*T, bool) {
+	return func(to *proto.Buffer, rows []*T, _ bool) {
+		out := room(to, 4*len(rows))
+		for i, r := range rows {
+			binary.LittleEndian.PutUint32(out[4*i:], uint32(value(r)))
+		}
+	}
+}
+
+func put64[T any, V int64 | uint64](value func(*T) V) func(*proto.Buffer, []*T, bool) {
+	return func(to *proto.Buffer, rows []*T, _ bool) {
+		out := room(to, 8*len(rows))
+		for i, r := range rows {
+			binary.LittleEndian.PutUint64(out[8*i:], uint64(value(r)))
+		}
+	}
+}
+
+// word is a LowCardinality column.
+func word[T any](name string, value func(*T) string) column[T] {
+	return column[T]{name: name, wrap: inDictionary, types: []string{"String"}, put: func(to *proto.Buffer, rows []*T, _ bool) {
+		d := dictionaries.Get().(*dictionary) //nolint:forcetypeassert // it has no others
+		defer dictionaries.Put(d)
+		for _, r := range rows {
+			d.add(value(r))
+		}
+		d.put(to)
+	}}
+}
+
+// list is an array column.
+func list[T, V any](name string, value func(*T) []V) column[T] {
+	return flat(name, func(r *T, all []V) []V { return append(all, value(r)...) })
+}
+
+// flat is an array column; add appends the elements of one row to those of the rows before.
+func flat[T, V any](name string, add func(r *T, all []V) []V) column[T] {
+	var (
+		kept  buffers[V]
+		types []string
+		put   func(to *proto.Buffer, values []V, low bool)
+	)
+	switch f := any(&put).(type) {
+	case *func(*proto.Buffer, []string, bool):
+		types, *f = []string{"String"}, putTexts
+	case *func(*proto.Buffer, []int32, bool):
+		types, *f = []string{"Int32"}, func(to *proto.Buffer, values []int32, _ bool) {
+			for _, v := range values {
+				to.PutInt32(v)
 			}
 		}
-		return nil
+	case *func(*proto.Buffer, []int64, bool):
+		types, *f = []string{"Int64"}, func(to *proto.Buffer, values []int64, _ bool) {
+			for _, v := range values {
+				to.PutInt64(v)
+			}
+		}
+	case *func(*proto.Buffer, []uint64, bool):
+		types, *f = []string{"UInt64"}, func(to *proto.Buffer, values []uint64, _ bool) {
+			for _, v := range values {
+				to.PutUInt64(v)
+			}
+		}
+	case *func(*proto.Buffer, []float64, bool):
+		types, *f = []string{"Float64"}, func(to *proto.Buffer, values []float64, _ bool) {
+			for _, v := range values {
+				to.PutFloat64(v)
+			}
+		}
+	default:
+		panic(fmt.Sprintf("column %s: no type of ClickHouse is known for an array of %T", name, *new(V)))
+	}
+	return column[T]{name: name, wrap: inArray, types: types, put: func(to *proto.Buffer, rows []*T, low bool) {
+		values := kept.take()
+		defer kept.give(values)
+		ends := room(to, 8*len(rows))
+		for i, r := range rows {
+			*values = add(r, *values)
+			binary.LittleEndian.PutUint64(ends[8*i:], uint64(len(*values)))
+		}
+		put(to, *values, low)
 	}}
+}
+
+func putTexts(to *proto.Buffer, values []string, low bool) {
+	if !low {
+		for _, v := range values {
+			to.Buf = appendText(to.Buf, v)
+		}
+		return
+	}
+	d := dictionaries.Get().(*dictionary) //nolint:forcetypeassert // it has no others
+	defer dictionaries.Put(d)
+	for _, v := range values {
+		d.add(v)
+	}
+	d.put(to)
 }
 
 // key is a text column that must not be empty, because it is part of the key of the row.
@@ -136,50 +287,59 @@ func checkTime(name string, t stream.Time) error {
 // moment is a time that is always known; 0 is the Unix epoch.
 func moment[T any](name string, value func(*T) stream.Time) column[T] {
 	c := plain(name, func(r *T) int64 { return int64(value(r)) })
+	c.types = []string{milliseconds}
 	c.check = func(r *T) error { return checkTime(name, value(r)) }
 	return c
 }
 
-// maybe is a nullable column.
-func maybe[T, V any](name string, value func(*T) (V, bool)) column[T] {
-	var (
-		keptValues   buffers[V]
-		keptPointers buffers[*V]
-	)
-	return column[T]{name: name, put: func(to native.BatchColumn, rows []*T) error {
-		values, pointers := keptValues.take(len(rows)), keptPointers.take(len(rows))
-		defer keptValues.give(values)
-		defer keptPointers.give(pointers)
+// maybe is a nullable column of eight bytes a value.
+func maybe[T any](name, typ string, value func(*T) (bits uint64, ok bool)) column[T] {
+	return column[T]{name: name, wrap: nullable, types: []string{typ}, put: func(to *proto.Buffer, rows []*T, _ bool) {
+		out := room(to, 9*len(rows))
+		nulls, values := out[:len(rows)], out[len(rows):]
 		for i, r := range rows {
-			if v, ok := value(r); ok {
-				(*values)[i] = v
-				(*pointers)[i] = &(*values)[i]
-			}
+			bits, ok := value(r)
+			nulls[i] = bit(!ok)
+			binary.LittleEndian.PutUint64(values[8*i:], bits)
 		}
-		return to.Append(*pointers)
 	}}
 }
 
 // maybeMoment is a time that may be unknown: 0 becomes NULL.
 func maybeMoment[T any](name string, value func(*T) stream.Time) column[T] {
-	c := maybe(name, func(r *T) (int64, bool) { t := value(r); return int64(t), t != 0 })
+	c := maybe(name, milliseconds, func(r *T) (uint64, bool) { t := value(r); return uint64(t), t != 0 })
 	c.check = func(r *T) error { return checkTime(name, value(r)) }
 	return c
 }
 
 // count is a number that may not be stated.
 func count[T any](name string, value func(*T) stream.Count) column[T] {
-	return maybe(name, func(r *T) (int64, bool) { n := value(r); return n.Value(), n.Known() })
+	return maybe(name, "Int64", func(r *T) (uint64, bool) {
+		if n := value(r); n.Known() {
+			return uint64(n.Value()), true
+		}
+		return 0, false
+	})
 }
 
 // span is a time span in seconds from a count of milliseconds.
 func span[T any](name string, value func(*T) stream.Count) column[T] {
-	return maybe(name, func(r *T) (float64, bool) { n := value(r); return float64(n.Value()) / 1000, n.Known() })
+	return maybe(name, "Float64", func(r *T) (uint64, bool) {
+		if n := value(r); n.Known() {
+			return math.Float64bits(float64(n.Value()) / 1000), true
+		}
+		return 0, false
+	})
 }
 
 // number is a float whose NaN is stored as NULL.
 func number[T any](name string, value func(*T) float64) column[T] {
-	c := maybe(name, func(r *T) (float64, bool) { v := value(r); return v, !math.IsNaN(v) })
+	c := maybe(name, "Float64", func(r *T) (uint64, bool) {
+		if v := value(r); !math.IsNaN(v) {
+			return math.Float64bits(v), true
+		}
+		return 0, false
+	})
 	c.check = func(r *T) error {
 		if math.IsInf(value(r), 0) {
 			return fmt.Errorf("column %s is infinite", name)

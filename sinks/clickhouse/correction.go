@@ -20,14 +20,13 @@ var correctionColumns = []column[stream.MentionRow]{
 		return int8(r.ModelLabel)
 	}),
 	maybeMoment("corrected_at", func(r *stream.MentionRow) stream.Time { return corrected(r).At }),
-	plain("corrected_by", func(r *stream.MentionRow) string { return corrected(r).By }),
+	word("corrected_by", func(r *stream.MentionRow) string { return corrected(r).By }),
 	plain("correction_note", func(r *stream.MentionRow) string { return corrected(r).Note }),
-	plain("corrections", func(r *stream.MentionRow) []string {
-		lines := make([]string, len(r.Corrections))
+	flat("corrections", func(r *stream.MentionRow, all []string) []string {
 		for i := range r.Corrections {
-			lines[i] = r.Corrections[i].String()
+			all = append(all, r.Corrections[i].String())
 		}
-		return lines
+		return all
 	}),
 	plain("text_since", func(r *stream.MentionRow) int64 { return int64(r.TextSince) }),
 }

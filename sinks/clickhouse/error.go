@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
-	chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 )
 
 // fault is what to do about an error.
@@ -91,10 +90,8 @@ func classify(err error) fault {
 		}
 		return fatal
 	}
-	var converter *chcolumn.ColumnConverterError
-	var columnError *chcolumn.Error
-	if errors.As(err, &converter) || errors.As(err, &columnError) {
-		return rejected
+	if errors.Is(err, errColumnType) {
+		return fatal
 	}
 	// Everything else comes from the connection or from the driver's reading of it: broken pipes, half a handshake of a server
 	// that is starting, time-outs. A stream that waits, and says so, is better than one that ended over a torn packet.

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ClickHouse/ch-go/proto"
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/cenkalti/backoff/v5"
 
@@ -184,7 +186,7 @@ func (in *inserter[T]) write(ctx context.Context, rows []*T) error {
 func (in *inserter[T]) blocks(rows []*T) [][]*T {
 	var out [][]*T
 	for chunk := range slices.Chunk(rows, in.client.cfg.MaxBlockRows) {
-		if in.table.month == nil {
+		if in.table.month == nil || in.fewMonths(chunk) {
 			out = append(out, chunk)
 			continue
 		}
@@ -212,6 +214,17 @@ func (in *inserter[T]) blocks(rows []*T) [][]*T {
 		}
 	}
 	return out
+}
+
+// fewMonths reports whether the rows lie so close together that they cannot span more than maxMonths.
+func (in *inserter[T]) fewMonths(rows []*T) bool {
+	first, last := in.table.month(rows[0]), in.table.month(rows[0])
+	for _, r := range rows[1:] {
+		t := in.table.month(r)
+		first, last = min(first, t), max(last, t)
+	}
+	const month = 28 * 24 * stream.Hour // the shortest
+	return last-first < (maxMonths-1)*month
 }
 
 // store inserts one block: again and again while the fault passes, in halves to find a row at fault, which refused is told.
@@ -270,26 +283,39 @@ func (in *inserter[T]) retrying(rows int, err error) {
 	}
 }
 
-// attempt sends one block, prepared anew from the rows.
-func (in *inserter[T]) attempt(ctx context.Context, rows []*T) (err error) {
+// attempt sends one block, encoded anew from the rows.
+func (in *inserter[T]) attempt(ctx context.Context, rows []*T) error {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, in.client.cfg.InsertTimeout)
 	defer cancel()
-	columns := in.columns(rows)
-	query := fmt.Sprintf("INSERT INTO %s (%s)", in.client.table(in.table.name), columnNames(columns))
-	batch, err := in.client.conn.PrepareBatch(driver.Context(ctx, driver.WithSettings(in.client.insertSettings())), query)
+	link, err := in.client.takeLink(ctx)
 	if err != nil {
-		return err
+		return serverError(err)
 	}
-	defer func() { err = errors.Join(err, batch.Close()) }() // ends an insert that was not sent without a row
+	columns := in.columns(rows)
+	var part []*T // of rows that is sent
+	input := make(proto.Input, len(columns))
 	for i := range columns {
-		if err := columns[i].put(batch.Column(i), rows); err != nil {
-			return fmt.Errorf("column %s: %w", columns[i].name, err)
-		}
+		input[i] = proto.InputColumn{Name: columns[i].name, Data: &block[T]{column: &columns[i], rows: &part, link: link}}
 	}
-	if err := batch.Send(); err != nil {
+	size := len(rows)
+	if in.client.compressed() {
+		size = compressedRows
+	}
+	sent := 0
+	cut := func(context.Context) error {
+		part = rows[sent:min(sent+size, len(rows))]
+		sent += len(part)
+		if len(part) == 0 {
+			return io.EOF
+		}
+		return nil
+	}
+	query := fmt.Sprintf("INSERT INTO %s (%s) VALUES", in.client.table(in.table.name), columnNames(columns))
+	if err := link.insert(ctx, query, linkSettings(in.client.insertSettings()), input, cut); err != nil {
 		return err
 	}
+	in.client.giveLink(link)
 	if in.client.cfg.OnInsert != nil {
 		in.client.cfg.OnInsert(in.table.name, len(rows), time.Since(started))
 	}

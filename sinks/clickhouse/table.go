@@ -36,19 +36,20 @@ type table[T any] struct {
 
 // validate reports what ClickHouse or the driver would refuse, or store wrongly without a word.
 func (t *table[T]) validate(row *T) error {
-	var errs []error
-	for i := range t.columns {
-		if check := t.columns[i].check; check != nil {
-			errs = append(errs, check(row))
-		}
-	}
-	for i := range t.rare {
-		if check := t.rare[i].check; check != nil {
-			errs = append(errs, check(row))
+	var errs []error // of a row that is right nothing is allocated
+	for _, columns := range [...][]column[T]{t.columns, t.rare} {
+		for i := range columns {
+			if check := columns[i].check; check != nil {
+				if err := check(row); err != nil {
+					errs = append(errs, err)
+				}
+			}
 		}
 	}
 	if t.check != nil {
-		errs = append(errs, t.check(row))
+		if err := t.check(row); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -120,7 +121,7 @@ var mentionTable = table[stream.MentionRow]{
 		plain("neutral_score", func(r *stream.MentionRow) float32 { return r.Scores.Neutral }),
 		plain("negative_score", func(r *stream.MentionRow) float32 { return r.Scores.Negative }),
 		word("model", func(r *stream.MentionRow) string { return r.Model }),
-		list("products", nil, func(r *stream.MentionRow) []string { return r.Products }),
+		list("products", func(r *stream.MentionRow) []string { return r.Products }),
 		plain("severity", func(r *stream.MentionRow) uint8 { return r.Severity }),
 		plain("question", func(r *stream.MentionRow) bool { return r.Has(stream.Question) }),
 		plain("complaint", func(r *stream.MentionRow) bool { return r.Has(stream.Complaint) }),
@@ -147,11 +148,17 @@ var mentionTable = table[stream.MentionRow]{
 		plain("repost_author_handle", func(r *stream.MentionRow) string { return r.Item.RepostAuthor.Name }),
 		plain("wall_id", func(r *stream.MentionRow) string { return r.Item.Wall.ID }),
 		plain("wall_handle", func(r *stream.MentionRow) string { return r.Item.Wall.Name }),
-		list("mentioned_ids", nil, func(r *stream.MentionRow) []string {
-			return accounts(r, func(a *stream.Account) string { return a.ID })
+		flat("mentioned_ids", func(r *stream.MentionRow, all []string) []string {
+			for i := range r.Item.Mentions {
+				all = append(all, r.Item.Mentions[i].ID)
+			}
+			return all
 		}),
-		list("mentioned_handles", nil, func(r *stream.MentionRow) []string {
-			return accounts(r, func(a *stream.Account) string { return a.Name })
+		flat("mentioned_handles", func(r *stream.MentionRow, all []string) []string {
+			for i := range r.Item.Mentions {
+				all = append(all, r.Item.Mentions[i].Name)
+			}
+			return all
 		}),
 		plain("text", func(r *stream.MentionRow) string { return r.Item.Text }),
 		word("lang", func(r *stream.MentionRow) string { return r.Item.Lang }),
@@ -160,7 +167,7 @@ var mentionTable = table[stream.MentionRow]{
 		count("shares", func(r *stream.MentionRow) stream.Count { return r.Item.Shares }),
 		count("views", func(r *stream.MentionRow) stream.Count { return r.Item.Views }),
 		maybeMoment("edited_at", func(r *stream.MentionRow) stream.Time { return r.Item.EditedAt }),
-		list("versions", onlyOriginal, versions),
+		flat("versions", versions),
 		moment("received_at", func(r *stream.MentionRow) stream.Time { return r.ReceivedAt }),
 		word("source_topic", func(r *stream.MentionRow) string { return r.Source.Partition.Topic }),
 		plain("source_partition", func(r *stream.MentionRow) int32 { return r.Source.Partition.Number }),
@@ -173,32 +180,15 @@ var mentionTable = table[stream.MentionRow]{
 	},
 }
 
-// onlyOriginal are the versions of nearly every mention: the original.
-var onlyOriginal = []int64{0}
-
-func versions(r *stream.MentionRow) []int64 {
-	switch {
-	case len(r.Versions) > 0:
-		out := make([]int64, len(r.Versions))
-		for i, v := range r.Versions {
-			out[i] = int64(v)
-		}
-		return out
-	case r.Item.EditedAt == 0:
-		return onlyOriginal
+// versions appends the versions of a mention that were delivered: that of its row alone, unless it says otherwise.
+func versions(r *stream.MentionRow, all []int64) []int64 {
+	if len(r.Versions) == 0 {
+		return append(all, int64(r.Item.EditedAt))
 	}
-	return []int64{int64(r.Item.EditedAt)}
-}
-
-func accounts(r *stream.MentionRow, part func(*stream.Account) string) []string {
-	if len(r.Item.Mentions) == 0 {
-		return nil
+	for _, v := range r.Versions {
+		all = append(all, int64(v))
 	}
-	out := make([]string, len(r.Item.Mentions))
-	for i := range r.Item.Mentions {
-		out[i] = part(&r.Item.Mentions[i])
-	}
-	return out
+	return all
 }
 
 // countColumns are the columns of window.Counts, the same in panes and rolling.
@@ -259,7 +249,7 @@ var paneTable = table[window.Pane]{
 		keyWord("platform", func(r *window.Pane) string { return string(r.Platform) }),
 		word("product", func(r *window.Pane) string { return r.Product }),
 		plain("partition", func(r *window.Pane) int32 { return r.Partition }),
-		list("responses", nil, func(r *window.Pane) []float64 { return r.Responses }),
+		list("responses", func(r *window.Pane) []float64 { return r.Responses }),
 		plain("is_final", func(r *window.Pane) bool { return r.Final }),
 		plain("position", func(r *window.Pane) uint64 { return uint64(r.Position) }),
 	}, countColumns(func(r *window.Pane) *window.Counts { return &r.Counts })...),

@@ -48,12 +48,11 @@ var progressTable = table[stream.Progress]{
 }
 
 func marks[V any](name string, value func(*stream.SourceMark) V) column[stream.Progress] {
-	return list(name, nil, func(r *stream.Progress) []V {
-		out := make([]V, len(r.Sources))
+	return flat(name, func(r *stream.Progress, all []V) []V {
 		for i := range r.Sources {
-			out[i] = value(&r.Sources[i])
+			all = append(all, value(&r.Sources[i]))
 		}
-		return out
+		return all
 	})
 }
 

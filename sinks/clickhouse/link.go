@@ -1,0 +1,200 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// link is a connection for inserts, one after the other. It is one of ch-go, the lower half of clickhouse-go: that one sends whatever
+// writes itself into its buffer, where the upper half would have every value copied into a column first, which costs five times as
+// much as everything else about an insert on our side.
+type link struct {
+	conn         *ch.Client
+	buffer       *proto.Buffer
+	opened, used time.Time
+}
+
+// links keeps the connections for inserts that are not in use. There are never more in use than tables are inserted into at once.
+type links struct {
+	mu     sync.Mutex
+	idle   []*link
+	closed bool
+}
+
+const (
+	// linkAge is how long a connection is used, so that servers behind a load balancer share the work again after one was away.
+	linkAge = time.Hour
+	// linkIdle is how long a connection may have been silent: what lies between may have forgotten it.
+	linkIdle = 5 * time.Minute
+	// keptBuffer bounds the buffer that a connection keeps between two inserts.
+	keptBuffer = 32 * sendBuffer
+	// compressedRows are how many rows make one block where it is compressed: the whole block lies in memory twice then. The server
+	// puts the blocks of an insert together again.
+	compressedRows = 16_384
+)
+
+// takeLink returns an idle connection, or a new one to the first address that answers.
+func (c *Client) takeLink(ctx context.Context) (*link, error) {
+	for {
+		c.links.mu.Lock()
+		n := len(c.links.idle)
+		if n == 0 {
+			c.links.mu.Unlock()
+			return c.dialLink(ctx)
+		}
+		l := c.links.idle[n-1]
+		c.links.idle = c.links.idle[:n-1]
+		c.links.mu.Unlock()
+		if time.Since(l.used) <= linkIdle && time.Since(l.opened) <= linkAge {
+			return l, nil
+		}
+		l.close()
+	}
+}
+
+// giveLink takes back a connection whose insert has succeeded.
+func (c *Client) giveLink(l *link) {
+	l.used = time.Now()
+	if cap(l.buffer.Buf) > keptBuffer {
+		l.buffer.Buf = nil
+	}
+	c.links.mu.Lock()
+	defer c.links.mu.Unlock()
+	if c.links.closed || l.conn.IsClosed() || len(c.links.idle) >= c.cfg.MaxConns {
+		l.close()
+		return
+	}
+	c.links.idle = append(c.links.idle, l)
+}
+
+func (c *Client) closeLinks() {
+	c.links.mu.Lock()
+	defer c.links.mu.Unlock()
+	for _, l := range c.links.idle {
+		l.close()
+	}
+	c.links.idle, c.links.closed = nil, true
+}
+
+// compressed reports whether the blocks of inserts are.
+func (c *Client) compressed() bool { return compression(c.cfg.Addrs) != driver.CompressionNone }
+
+func (c *Client) dialLink(ctx context.Context) (*link, error) {
+	cfg := &c.cfg
+	compress := ch.CompressionDisabled
+	if c.compressed() {
+		compress = ch.CompressionLZ4
+	}
+	database := cfg.DefaultDatabase
+	if database == "" {
+		database = "system" // the one that is always there: inserts name their tables in full
+	}
+	var errs []error
+	for _, addr := range cfg.Addrs {
+		buffer := new(proto.Buffer)
+		conn, err := ch.DialWithBuffer(ctx, ch.Options{
+			Address: addr, Database: database, User: cfg.User, Password: cfg.Password, TLS: cfg.TLS, Compression: compress,
+			DialTimeout: cfg.DialTimeout, HandshakeTimeout: cfg.DialTimeout, ReadTimeout: cfg.DialTimeout, ClientName: "otklik",
+		}, buffer)
+		if err == nil {
+			return &link{conn: conn, buffer: buffer, opened: time.Now()}, nil
+		}
+		errs = append(errs, fmt.Errorf("connect to clickhouse %s: %w", addr, err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// close gives the connection up: no answer to what was on its way over it is awaited any more.
+func (l *link) close() {
+	_ = l.conn.Close() // it may be closed already
+}
+
+// insert sends one query with its blocks and returns when the server has stored them. Cut prepares the next block in the input and
+// returns io.EOF when there is none. After an error nothing is known of the rows.
+func (l *link) insert(ctx context.Context, query string, settings []ch.Setting, input proto.Input, cut func(context.Context) error) error {
+	stop := context.AfterFunc(ctx, l.close) // a server that hangs would be waited for
+	err := l.conn.Do(ctx, ch.Query{Body: query, Settings: settings, Input: input, OnInput: cut})
+	if !stop() || err != nil {
+		l.close()
+	}
+	return serverError(err)
+}
+
+// linkSettings returns settings as ch-go takes them. A server that does not know one refuses the query, as with clickhouse-go.
+func linkSettings(settings driver.Settings) []ch.Setting {
+	out := make([]ch.Setting, 0, len(settings))
+	for name, value := range settings {
+		out = append(out, ch.Setting{Key: name, Value: fmt.Sprint(value), Important: true})
+	}
+	return out
+}
+
+// serverError makes an exception of the server one of clickhouse-go, so that it is classified like those of queries.
+func serverError(err error) error {
+	e, ok := ch.AsException(err)
+	if !ok {
+		return err
+	}
+	message := strings.TrimSpace(strings.TrimPrefix(e.Message, e.Name+":"))
+	return &driver.Exception{Code: int32(e.Code), Name: e.Name, Message: message, StackTrace: e.Stack}
+}
+
+// errColumnType says that the table has another type than what is written into it.
+var errColumnType = errors.New("the column of the table has another type than this version writes")
+
+// block is one column of the rows under way, as ch-go sends it.
+type block[T any] struct {
+	column *column[T]
+	rows   *[]*T
+	typ    proto.ColumnType // that the server has told
+	low    bool
+	link   *link
+}
+
+// Type implements proto.ColInput.
+func (b *block[T]) Type() proto.ColumnType { return b.typ }
+
+// Rows implements proto.ColInput.
+func (b *block[T]) Rows() int { return len(*b.rows) }
+
+// Infer implements proto.Inferable: the server has told the type of the column.
+func (b *block[T]) Infer(typ proto.ColumnType) error {
+	if !b.column.fits(string(typ)) {
+		return fmt.Errorf("column %s: %w: %s", b.column.name, errColumnType, typ)
+	}
+	b.typ, b.low = typ, strings.Contains(string(typ), inDictionary)
+	return nil
+}
+
+// EncodeState implements proto.StateEncoder.
+func (b *block[T]) EncodeState(to *proto.Buffer) {
+	if b.low {
+		to.PutUInt64(dictionaryState)
+	}
+}
+
+// EncodeColumn implements proto.ColInput.
+func (b *block[T]) EncodeColumn(to *proto.Buffer) { b.column.put(to, *b.rows, b.low) }
+
+// WriteColumn implements proto.ColInput. It sends what the buffer has gathered, so that it does not grow with the number of columns.
+func (b *block[T]) WriteColumn(to *proto.Writer) {
+	full := false
+	to.ChainBuffer(func(buffer *proto.Buffer) {
+		b.EncodeColumn(buffer)
+		full = len(buffer.Buf) >= sendBuffer
+	})
+	if !full {
+		return
+	}
+	if _, err := to.Flush(); err != nil {
+		b.link.close() // nothing may follow what was cut off; the next write reports it
+	}
+}
