@@ -239,7 +239,7 @@ func (p *panel) custom() any {
 // unitOf returns the unit as Grafana writes it.
 func unitOf(w *printer, unit string) string {
 	if unit == unitPoints {
-		return "suffix: " + w.word("points")
+		return "suffix:" + w.word("points") // Grafana puts a space before it
 	}
 	return unit
 }
@@ -262,14 +262,22 @@ func decorate(w *printer, f *dashboard.FieldConfig, column string, s *style) {
 }
 
 func mappings(w *printer, column string, s *style) []dashboard.ValueMapping {
-	if len(s.values) == 0 {
-		return nil
+	var out []dashboard.ValueMapping
+	if len(s.values) > 0 {
+		options := map[string]dashboard.ValueMappingResult{}
+		for i, v := range s.values {
+			options[v] = dashboard.ValueMappingResult{Text: new(w.value(column + "." + v)), Index: new(int32(i))}
+		}
+		out = append(out, dashboard.ValueMapping{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: options}})
 	}
-	options := map[string]dashboard.ValueMappingResult{}
-	for i, v := range s.values {
-		options[v] = dashboard.ValueMappingResult{Text: new(w.value(column + "." + v)), Index: new(int32(i))}
+	if s.empty {
+		out = append(out, dashboard.ValueMapping{SpecialValueMap: &dashboard.SpecialValueMap{
+			Type: dashboard.MappingTypeSpecialValue, Options: dashboard.DashboardSpecialValueMapOptions{
+				Match: dashboard.SpecialValueMatchEmpty, Result: dashboard.ValueMappingResult{Text: new(w.value(column + ".empty"))},
+			},
+		}})
 	}
-	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: options}}}
+	return out
 }
 
 func thresholds(s *style) *dashboard.ThresholdsConfig {

@@ -36,6 +36,7 @@ type style struct {
 	steps    []step
 	scale    bool     // the column is a share on an axis from 0 to 1
 	values   []string // values that the catalogue words ("column.value")
+	empty    bool     // the empty text means something, which the catalogue words ("column.empty"); else it is no value
 	width    float64  // of the column in a table, pixels; 0 is automatic
 	link     string   // address behind a cell
 	cell     bool     // thresholds colour the background of the cell
@@ -130,20 +131,20 @@ var styles = map[string]style{
 	"word":               plainText,
 	"voice":              plainText,
 	"conversation":       plainText,
-	"lasted":             {unit: unitSeconds, decimals: 0, base: colourPlain},
+	"lasted":             {unit: unitSeconds, decimals: 1, base: colourPlain},
 
 	// Care.
-	"first_median":     downward(unitSeconds, 0, hour, 4*hour),
-	"first_p90":        downward(unitSeconds, 0, 4*hour, day),
-	"next_median":      downward(unitSeconds, 0, hour, 4*hour),
-	"next_p90":         downward(unitSeconds, 0, 4*hour, day),
-	"median_seconds":   {unit: unitSeconds, decimals: 0, base: colourGood},
-	"p90_seconds":      {unit: unitSeconds, decimals: 0, base: colourWarn},
+	"first_median":     downward(unitSeconds, 1, hour, 4*hour),
+	"first_p90":        downward(unitSeconds, 1, 4*hour, day),
+	"next_median":      downward(unitSeconds, 1, hour, 4*hour),
+	"next_p90":         downward(unitSeconds, 1, 4*hour, day),
+	"median_seconds":   {unit: unitSeconds, decimals: 1, base: colourGood},
+	"p90_seconds":      {unit: unitSeconds, decimals: 1, base: colourWarn},
 	"response_rate":    upward(unitShare, 0, 0.7, 0.9),
 	"sla_attainment":   upward(unitShare, 0, 0.7, 0.9),
 	"open_requests":    downward(unitCount, 0, 50, 200),
-	"oldest_waiting":   downward(unitSeconds, 0, 4*hour, day),
-	"waiting":          {unit: unitSeconds, decimals: 0, base: colourGood, steps: []step{{hour, colourWarn}, {day, colourBad}}, cell: true, width: 130},
+	"oldest_waiting":   downward(unitSeconds, 1, 4*hour, day),
+	"waiting":          {unit: unitSeconds, decimals: 1, base: colourGood, steps: []step{{hour, colourWarn}, {day, colourBad}}, cell: true, width: 130},
 	"waiting_since":    moment,
 	"first_requests":   count(colourLight),
 	"all_requests":     count(colourGood),
@@ -166,7 +167,7 @@ var styles = map[string]style{
 	"severity_2":   count(colourWarn),
 	"severity_3":   count(colourBad),
 	"followers":    {unit: unitCount, base: colourPlain, width: 110},
-	"products":     plainText,
+	"products":     {unit: unitText, empty: true},
 	"post":         plainText,
 	"post_url":     postLink,
 	"claim_state":  {unit: unitText, values: []string{"none", "waiting", "handed_over"}, width: 130},
@@ -198,9 +199,9 @@ var styles = map[string]style{
 	"answers":        count(colourGood),
 
 	// Engine.
-	"freshness":    downward(unitSeconds, 0, 5*minute, 15*minute),
-	"behind":       {unit: unitSeconds, decimals: 0, base: colourGood, steps: []step{{5 * minute, colourWarn}, {15 * minute, colourBad}}, cell: true},
-	"flushed_ago":  {unit: unitSeconds, decimals: 0, base: colourPlain},
+	"freshness":    downward(unitSeconds, 1, 5*minute, 15*minute),
+	"behind":       {unit: unitSeconds, decimals: 1, base: colourGood, steps: []step{{5 * minute, colourWarn}, {15 * minute, colourBad}}, cell: true},
+	"flushed_ago":  {unit: unitSeconds, decimals: 1, base: colourPlain},
 	"records":      count(colourGood),
 	"read":         count(colourPlain),
 	"unmatched":    count(colourNeutral),
@@ -214,15 +215,15 @@ var styles = map[string]style{
 	"balance":      {unit: "none", base: colourBad, steps: []step{{1, colourGood}}, values: []string{"0", "1"}},
 	"pages":        count(colourPlain),
 	"reason":       plainText,
-	"silence":      {unit: unitSeconds, decimals: 0, base: colourGood, steps: []step{{2 * hour, colourWarn}, {6 * hour, colourBad}}, cell: true},
+	"silence":      {unit: unitSeconds, decimals: 1, base: colourGood, steps: []step{{2 * hour, colourWarn}, {6 * hour, colourBad}}, cell: true},
 	"next_offset":  {unit: "none", decimals: 0, base: colourPlain},
 	"watermark":    moment,
 	"partition":    {unit: "none", decimals: 0, base: colourPlain, width: 90},
 	"stage":        plainText,
 	"topic":        plainText,
 	"brand":        plainText,
-	"platform":     plainText,
-	"product":      plainText,
+	"platform":     {unit: unitText, empty: true},
+	"product":      {unit: unitText, empty: true},
 	"lag":          count(colourWarn),
 	"flush_p99":    downward(unitSeconds, 2, 5, 30),
 	"restore_p99":  downward(unitSeconds, 2, 30, 120),
