@@ -11,7 +11,8 @@ import (
 	"otklik/dashboards/clickhouse"
 )
 
-// FolderUID and FolderTitle name the folder that holds the dashboards and the alert rules.
+// FolderTitle names the folder that holds the dashboards and the alert rules; FolderUID is its identity where they are pushed, while
+// provisioning makes one up.
 const (
 	FolderUID   = "otklik"
 	FolderTitle = "Otklik"

@@ -121,13 +121,14 @@ func Provisioning(o Options) (map[string][]byte, error) {
 			},
 		}},
 	}
+	// The folder has a title only: Grafana provisions the rules first, which cannot choose a uid, and a uid here made a second folder of
+	// the same title (https://github.com/grafana/grafana/issues/125079).
 	provider := yaml.MapSlice{
 		{Key: "apiVersion", Value: 1},
 		{Key: "providers", Value: []yaml.MapSlice{{
 			{Key: "name", Value: "otklik"},
 			{Key: "orgId", Value: 1},
 			{Key: "folder", Value: FolderTitle},
-			{Key: "folderUid", Value: FolderUID},
 			{Key: "type", Value: "file"},
 			{Key: "disableDeletion", Value: false},
 			{Key: "allowUiUpdates", Value: false},

@@ -109,3 +109,25 @@ func TestMessage(t *testing.T) {
 		}
 	}
 }
+
+// TestOneFolder: the rules and the dashboards find the same folder, by its title, whichever Grafana provisions first.
+func TestOneFolder(t *testing.T) {
+	files, err := Provisioning(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules alertFile
+	var dashboards struct {
+		Providers []map[string]any `yaml:"providers"`
+	}
+	for name, v := range map[string]any{"alerting/rules.yaml": &rules, "dashboards/otklik.yaml": &dashboards} {
+		if err := yaml.Unmarshal(files[name], v); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	for _, p := range dashboards.Providers {
+		if p["folder"] != rules.Groups[0].Folder || p["folderUid"] != nil {
+			t.Errorf("dashboards go to %v, uid %v; rules to %s", p["folder"], p["folderUid"], rules.Groups[0].Folder)
+		}
+	}
+}
