@@ -264,6 +264,7 @@ func redriveLetters(ctx context.Context, cmd *cobra.Command, cfg *config.Config,
 		o.Topics[topic] = have[topic]
 	}
 	o.Topics[cfg.Kafka.Topics.Labels] = have[cfg.Kafka.Topics.Labels]
+	o.Topics[cfg.Kafka.Topics.Statuses] = have[cfg.Kafka.Topics.Statuses]
 	ask := !o.DryRun && !yes
 	count := o
 	count.DryRun = true

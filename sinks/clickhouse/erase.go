@@ -56,6 +56,12 @@ var erasable = []struct {
 	{"responses", []string{"waiting_id", "request_id"}, "customer_id != ''", "customer_id = ''", false},
 	{"cases", []string{"case_id"}, "customer_id != ''", "customer_id = ''", false},
 	{
+		"claims",
+		[]string{"item_id"},
+		"(text != '' OR customer_id != '' OR author_handle != '' OR author_name != '' OR url != '' OR arrayExists(n -> n != '', notes))",
+		"text = '', customer_id = '', author_handle = '', author_name = '', url = '', notes = []", false,
+	},
+	{
 		"turns",
 		[]string{"item_id"},
 		"NOT own AND NOT (startsWith(author_id, 'erased-') AND startsWith(customer_id, 'erased-'))",
@@ -64,7 +70,7 @@ var erasable = []struct {
 	},
 }
 
-// Erase blanks what is to be blanked and returns how many rows of mentions, responses, cases and turns it found open. It
+// Erase blanks what is to be blanked and returns how many rows of mentions, responses, cases, claims and turns it found open. It
 // is idempotent, and cheap when nothing was deleted or delivered since the last call: a row that arrives after its
 // erasure, or is written again by a replay, is caught by the next call.
 func (e *Eraser) Erase(ctx context.Context) (int, error) {

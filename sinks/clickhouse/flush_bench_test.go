@@ -20,6 +20,7 @@ import (
 	"otklik/stream"
 	"otklik/stream/brand"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/ingest"
 	"otklik/stream/kafka"
 	"otklik/stream/roll"
@@ -72,6 +73,11 @@ func (r *rehearsal) Panes(context.Context, int32, []window.Key) ([]window.Pane, 
 
 func (r *rehearsal) EachTurn(context.Context, int32, stream.Time, stream.Position, func(*task.TurnRow) error) error {
 	return nil
+}
+
+// Claims implements track.Store.
+func (r *rehearsal) Claims(context.Context, []stream.MentionName) ([]claim.Row, error) {
+	return nil, nil
 }
 
 func (r *rehearsal) Turns(context.Context, int32, []care.Key, stream.Position) ([]task.TurnRow, error) {

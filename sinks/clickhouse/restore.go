@@ -217,6 +217,7 @@ func scanMention(scan func(...any) error) (stream.MentionRow, error) {
 	i := &m.Item
 	err := scan(&m.Brand, &published, &platform, &identity, &i.ID, &kind, &role, &via, &label,
 		&m.Scores.Positive, &m.Scores.Neutral, &m.Scores.Negative, &m.Model, &m.Products, &m.Severity,
+		&m.Factors.Audience, &m.Factors.Severity, &m.Factors.Product, &m.Factors.Threshold,
 		&flags[0], &flags[1], &flags[2], &flags[3], &flags[4], &flags[5],
 		&i.Author.ID, &i.Author.Name, &i.AuthorName, &followers, &i.Community, &i.Bot, &m.Customer, &i.Thread, &i.Paired,
 		&i.ParentID, &parentAt, &i.ParentAuthor.ID, &i.ParentAuthor.Name, &i.RootID, &i.RepostOf, &i.RepostAuthor.ID, &i.RepostAuthor.Name,

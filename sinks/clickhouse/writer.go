@@ -8,11 +8,12 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/task"
 	"otklik/stream/window"
 )
 
-// Batch is what one flush of a task makes durable. Its three groups are written one after the other (see "Position and
+// Batch is what one flush of a task makes durable. Its groups are written one after the other (see "Position and
 // restart point" in stream/DESIGN.md); within a group the tables are written in parallel. The writer only reads it.
 type Batch = task.Rows
 
@@ -28,6 +29,7 @@ type Writer struct {
 	erasures    *inserter[stream.ErasureRow]
 	deadLetters *inserter[stream.DeadLetter]
 	rolling     *inserter[window.RollingRow]
+	claims      *inserter[claim.Row]
 	mentions    *inserter[stream.MentionRow]
 	turns       *inserter[TurnRow]
 	progress    *inserter[stream.Progress]
@@ -44,6 +46,7 @@ func (c *Client) Writer() *Writer {
 	w.communities = newInserter(c, &communityTable, w.reject)
 	w.erasures = newInserter(c, &erasureTable, w.reject)
 	w.rolling = newInserter(c, &rollingTable, w.reject)
+	w.claims = newInserter(c, &claimTable, w.reject)
 	w.mentions = newInserter(c, &mentionTable, w.reject)
 	w.turns = newInserter(c, &turnTable, w.reject)
 	w.progress = newInserter(c, &progressTable, w.reject)
@@ -58,6 +61,9 @@ func (c *Client) Writer() *Writer {
 func (w *Writer) Flush(ctx context.Context, b *Batch) error {
 	if err := w.flushCounts(ctx, b); err != nil {
 		return fmt.Errorf("flush counts: %w", err)
+	}
+	if err := w.claims.insert(ctx, b.Claims); err != nil {
+		return fmt.Errorf("flush claims: %w", err)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	start(g, func() error { return w.mentions.insert(gctx, b.Mentions) }, len(b.Mentions))

@@ -200,7 +200,7 @@ func TestStatusesInAnyOrder(t *testing.T) {
 		}
 		resolved, reopened := r.Cycles()
 		got := fmt.Sprint(r.State(), len(r.Statuses), r.Revision, resolved, reopened, r.First(stream.ClaimAccepted), r.LastResolved())
-		want := fmt.Sprint(stream.ClaimRejected, 8, 9, []stream.Time{5 * stream.Minute, 9 * stream.Minute}, []bool{true, false}, 2*stream.Minute, 9*stream.Minute)
+		want := fmt.Sprint(stream.ClaimRejected, 8, 9, []stream.Time{5 * stream.Minute, 9 * stream.Minute}, []stream.Time{7 * stream.Minute, 0}, 2*stream.Minute, 9*stream.Minute)
 		if got != want {
 			t.Fatalf("%v\ngot  %s\nwant %s", order, got, want)
 		}

@@ -122,6 +122,9 @@ func NewPolicy(cfg Config, catalogue *brand.Catalogue) *Policy {
 	return p
 }
 
+// Own reports whether a brand is one of ours: only mentions of those become claims.
+func (p *Policy) Own(brand string) bool { return p.own[brand] }
+
 // Factors returns the factors of a mention: none for what is not a negative mention by a customer.
 func (p *Policy) Factors(m *stream.MentionRow) stream.Factors {
 	if m.Label != stream.Negative || m.Role != stream.Customer {

@@ -20,7 +20,6 @@ type Row struct {
 	ID        string
 	Partition int32 // of otklik.mentions
 	Thread    string
-	Customer  string // author id
 
 	PublishedAt stream.Time // the first version of the mention
 	VersionAt   stream.Time // the version that made it a claim: as PublishedAt, or when it was edited
@@ -70,7 +69,7 @@ func (p *Policy) Open(m *stream.MentionRow, received stream.Time) Row {
 // take takes over what a mention says.
 func (p *Policy) take(r *Row, m *stream.MentionRow) {
 	i := &m.Item
-	r.Factors, r.Partition, r.Thread, r.Customer, r.Position = m.Factors, m.Partition, i.Thread, i.Author.ID, m.Position
+	r.Factors, r.Partition, r.Thread, r.Position = m.Factors, m.Partition, i.Thread, m.Position
 	r.Product, _ = p.product(&m.Mention)
 	r.Products, r.Severity, r.Department = m.Products, m.Severity, p.department(r.Product)
 	r.Blogger, r.Author, r.AuthorName, r.Followers = p.Blogger(i.Followers), i.Author, i.AuthorName, i.Followers
@@ -141,17 +140,17 @@ func (r *Row) First(state stream.ClaimState) stream.Time {
 	return 0
 }
 
-// Cycles returns when the claim was resolved, once for each cycle, and whether the department has reopened it after each. A second
+// Cycles returns when the claim was resolved, once for each cycle, and when the department first reopened it after each; 0: never. A second
 // "resolved" without anything in between is the same resolution, and only the last cycle may be without another status behind it.
-func (r *Row) Cycles() (resolved []stream.Time, reopened []bool) {
+func (r *Row) Cycles() (resolved, reopened []stream.Time) {
 	open := true
 	for i := range r.Statuses {
 		s := &r.Statuses[i]
 		switch {
 		case s.State == stream.ClaimResolved && open:
-			resolved, reopened = append(resolved, s.At), append(reopened, false)
-		case s.State == stream.ClaimReopened && len(reopened) > 0:
-			reopened[len(reopened)-1] = true
+			resolved, reopened = append(resolved, s.At), append(reopened, 0)
+		case s.State == stream.ClaimReopened && len(reopened) > 0 && reopened[len(reopened)-1] == 0:
+			reopened[len(reopened)-1] = s.At
 		}
 		open = s.State != stream.ClaimResolved
 	}

@@ -45,6 +45,12 @@ func (l *Ledger) At(timestamp stream.Time, pos stream.Position) *stream.Books {
 	return &p.books
 }
 
+// Covers reports whether the page of this timestamp was restored with the record at pos counted.
+func (l *Ledger) Covers(timestamp stream.Time, pos stream.Position) bool {
+	p := l.pages[timestamp.Truncate(stream.Hour)]
+	return p != nil && p.restored.Covers(pos)
+}
+
 // Flush returns the rows that changed since the last Flush.
 func (l *Ledger) Flush() []stream.LedgerRow {
 	var rows []stream.LedgerRow

@@ -5,6 +5,7 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/window"
 )
 
@@ -25,6 +26,9 @@ type Rows struct {
 	Erasures    []stream.ErasureRow
 	DeadLetters []stream.DeadLetter
 	Rolling     []window.RollingRow
+	// Rows that do both, because they hold what was said to them: durable between those that count and those that remember. A claim that is
+	// found at a position proves that the books have come as far, and a version of a mention proves that its claim has.
+	Claims []claim.Row
 	// Rows that remember: durable before the progress.
 	Mentions []stream.MentionRow
 	Turns    []TurnRow
@@ -36,7 +40,7 @@ type Rows struct {
 func (r *Rows) Reset() {
 	*r = Rows{
 		Panes: r.Panes[:0], Responses: r.Responses[:0], Cases: r.Cases[:0], Ledger: r.Ledger[:0],
-		Communities: r.Communities[:0], Erasures: r.Erasures[:0], DeadLetters: r.DeadLetters[:0], Rolling: r.Rolling[:0],
+		Communities: r.Communities[:0], Erasures: r.Erasures[:0], DeadLetters: r.DeadLetters[:0], Rolling: r.Rolling[:0], Claims: r.Claims[:0],
 		Mentions: r.Mentions[:0], Turns: r.Turns[:0], Progress: r.Progress[:0],
 	}
 }

@@ -92,6 +92,8 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 		switch {
 		case asked[a.key]:
 			continue
+		case a.mention.Claim != nil: // a status is about a claim: see fetchClaims
+			continue
 		case a.mention.Corrects != nil: // its mention is wanted, however new it is
 		case ok && p.identities.knows(a.key, a.mention.Item.EditedAt):
 			continue // a duplicate: nothing more to know
@@ -213,6 +215,10 @@ func (p *Processor) apply(a *arrival) {
 	}
 	p.marks[src.Partition] = src
 	b.Read++
+	if m.Claim != nil {
+		p.answer(a, &b)
+		return
+	}
 	if m.Corrects != nil {
 		p.correct(a, &b)
 		return
@@ -235,6 +241,7 @@ func (p *Processor) apply(a *arrival) {
 		row.Mention, row.Partition, row.FirstPosition, row.Position, row.Versions = *m, p.partition.Number, a.position, a.position, versions
 		row.TextSince, row.Corrections, row.ModelLabel = m.Item.EditedAt, nil, 0 // the place may have been another row's
 		row.Breaches = stream.BreachesOf(m)
+		p.triage(a, row)
 		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
 		p.turn(a)
 	case known.position.Covers(a.position):
@@ -279,6 +286,7 @@ func (p *Processor) version(a *arrival, known identity) {
 	}
 	row.Versions = append(slices.Clone(p.identities.versions(a.key)), version)
 	judge(&row)
+	p.triage(a, &row)
 	p.replace(a, old, &row, row.Item.EditedAt, row.Versions)
 }
 
@@ -295,12 +303,12 @@ func (p *Processor) remember(a *arrival, published, version stream.Time, version
 	return &p.rows.Mentions[n]
 }
 
-// isTurn reports whether the mention is part of a conversation: corrections, reposts and spam are not, nor is what the brand says to nobody or
+// isTurn reports whether the mention is part of a conversation: corrections, statuses of claims, reposts and spam are not, nor is what the brand says to nobody or
 // to itself. Where threads are pairs of accounts, what the brand adds to its own item stands in no customer's thread, and the
 // item that it names as its parent is no request.
 func isTurn(m *stream.Mention) bool {
 	switch {
-	case m.Corrects != nil, m.Role == stream.Spam, m.Item.Kind == stream.Repost:
+	case m.Corrects != nil, m.Claim != nil, m.Role == stream.Spam, m.Item.Kind == stream.Repost:
 		return false
 	case m.Role == stream.Own && m.Item.Paired && m.Customer == "" && m.Via&stream.ViaReply != 0:
 		return false

@@ -46,6 +46,7 @@ func (p *Processor) correct(a *arrival, b *stream.Books) {
 	}
 	row.Corrections = append(slices.Clone(row.Corrections), *a.mention.Corrects)
 	judge(&row)
+	p.triage(a, &row)
 	p.replace(a, old, &row, known.version, nil)
 }
 

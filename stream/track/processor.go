@@ -9,6 +9,7 @@ import (
 
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/kafka"
 	"otklik/stream/task"
 	"otklik/stream/window"
@@ -31,6 +32,8 @@ type Store interface {
 	EachTurn(ctx context.Context, partition int32, since stream.Time, upTo stream.Position, fn func(*task.TurnRow) error) error
 	// Turns returns the turns, with a position of at most upTo, of these threads.
 	Turns(ctx context.Context, partition int32, keys []care.Key, upTo stream.Position) ([]task.TurnRow, error)
+	// Claims returns the claims about these mentions that exist.
+	Claims(ctx context.Context, names []stream.MentionName) ([]claim.Row, error)
 }
 
 // Outbox takes the partials for roll.
@@ -55,6 +58,7 @@ type Config struct {
 	// ThreadHorizon is how long after its last turn memory keeps a thread. It must exceed QuietGap; default QuietGap + 24 h.
 	ThreadHorizon time.Duration
 	QuietGap      time.Duration
+	Claims        Claims
 	Epoch         uint16
 	Store         Store
 	Sink          task.Sink
@@ -100,9 +104,13 @@ type Processor struct {
 	batch   []arrival
 	changes []change
 	stored  map[identityKey]*stream.MentionRow // current versions fetched for the batch
+	claims  map[stream.MentionName]*claim.Row  // fetched for the batch
 	pending map[identityKey]int                // index in rows.Mentions of versions not yet flushed
-	rows    task.Rows
-	seen    stream.Books // what became of the batch
+	// pendingClaims are the indexes in rows.Claims of claims not yet flushed.
+	pendingClaims map[stream.MentionName]int
+
+	rows task.Rows
+	seen stream.Books // what became of the batch
 }
 
 // New returns the processor of a partition of otklik.mentions, which writes partials to out.
@@ -113,7 +121,7 @@ func New(cfg Config, p stream.Partition, out Outbox, observer task.Observer) *Pr
 		ledger: task.NewLedger(stream.StageTrack, p), identities: newIdentities(),
 		panes: window.NewStore(p.Number, cfg.Window), book: care.NewBook(cfg.Care),
 		marks: map[stream.Partition]stream.Source{}, watermark: window.NewTracker(cfg.Window),
-		pending: map[identityKey]int{},
+		pending: map[identityKey]int{}, pendingClaims: map[stream.MentionName]int{},
 	}
 }
 
@@ -206,6 +214,9 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	if err := p.fetchIdentities(ctx); err != nil {
 		return err
 	}
+	if err := p.fetchClaims(ctx); err != nil {
+		return err
+	}
 	if err := p.fetchThreads(ctx); err != nil {
 		return err
 	}
@@ -264,6 +275,9 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	if err := p.out.Send(ctx); err != nil {
 		return 0, err
 	}
+	if err := p.tellClaims(ctx); err != nil {
+		return 0, err
+	}
 	if len(p.rows.DeadLetters) > 0 {
 		if err := p.cfg.Dead.Send(ctx, p.rows.DeadLetters); err != nil {
 			return 0, err
@@ -275,6 +289,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	}
 	p.rows.Reset()
 	clear(p.pending)
+	clear(p.pendingClaims)
 	p.flushed, p.told, p.toldIdle = p.position, watermark, idle
 	p.observer.Watermark(watermark, idle)
 

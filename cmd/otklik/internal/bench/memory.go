@@ -12,6 +12,7 @@ import (
 	"otklik/cmd/otklik/internal/ops"
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/task"
 	"otklik/stream/track"
 	"otklik/stream/window"
@@ -163,6 +164,11 @@ func (s *synthetic) Mentions(context.Context, []stream.IdentityKey) ([]stream.Me
 
 // Turns implements track.Store.
 func (s *synthetic) Turns(context.Context, int32, []care.Key, stream.Position) ([]task.TurnRow, error) {
+	return nil, nil
+}
+
+// Claims implements track.Store.
+func (s *synthetic) Claims(context.Context, []stream.MentionName) ([]claim.Row, error) {
 	return nil, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"otklik/stream"
 	"otklik/stream/brand"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/ingest"
 	"otklik/stream/kafka"
 	"otklik/stream/roll"
@@ -52,6 +53,7 @@ type Engine struct {
 	Options
 	matcher *brand.Matcher
 	care    *care.Evaluator
+	claims  *claim.Policy
 	writer  *clickhouse.Writer
 	alerts  *alerting
 	dead    *deadletter.Topic
@@ -71,7 +73,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("care: %w", err)
 	}
-	e := &Engine{Options: o, matcher: matcher, care: evaluator, writer: o.ClickHouse.Writer(), raw: map[string]stream.Platform{}}
+	e := &Engine{Options: o, matcher: matcher, care: evaluator, claims: claim.NewPolicy(o.Config.Claims, o.Config.Brands), writer: o.ClickHouse.Writer(), raw: map[string]stream.Platform{}}
 	if e.alerts, err = newAlerting(&o, e.writer); err != nil {
 		return nil, err
 	}
@@ -114,21 +116,22 @@ func (e *Engine) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// drain runs the stages one after the other, each up to what its topics hold when it begins. Corrections come last, because they are
-// about mentions that the same run may bring.
+// drain runs the stages one after the other, each up to what its topics hold when it begins. Corrections come later, because they are
+// about mentions that the same run may bring, and statuses of claims last, because corrections open claims.
 func (e *Engine) drain(ctx context.Context) error {
-	labels := []string{e.Config.Kafka.Topics.Labels}
-	corrections, err := e.left(ctx, stream.StageIngest, labels)
-	if err != nil {
-		return err
-	}
 	type leg struct {
 		stage  stream.Stage
 		topics []string
 	}
 	legs := []leg{{stream.StageIngest, e.rawTopics()}, {stream.StageTrack, e.topicsOf(stream.StageTrack)}}
-	if corrections > 0 {
-		legs = append(legs, leg{stream.StageIngest, labels}, legs[1])
+	for _, said := range e.saidTopics() {
+		left, err := e.left(ctx, stream.StageIngest, []string{said})
+		if err != nil {
+			return err
+		}
+		if left > 0 {
+			legs = append(legs, leg{stream.StageIngest, []string{said}}, legs[1])
+		}
 	}
 	for _, l := range append(legs, leg{stream.StageRoll, e.topicsOf(stream.StageRoll)}) {
 		if !slices.Contains(e.Config.Stages, l.stage) {
@@ -154,8 +157,13 @@ func (e *Engine) drain(ctx context.Context) error {
 	if !slices.Contains(e.Config.Stages, stream.StageTrack) {
 		return nil
 	}
-	_, err = e.ClickHouse.Eraser().Erase(ctx)
+	_, err := e.ClickHouse.Eraser().Erase(ctx)
 	return err
+}
+
+// saidTopics returns the raw topics of what people say of mentions and claims.
+func (e *Engine) saidTopics() []string {
+	return []string{e.Config.Kafka.Topics.Labels, e.Config.Kafka.Topics.Statuses}
 }
 
 // rawTopics returns the topics of the platforms.
@@ -164,7 +172,7 @@ func (e *Engine) rawTopics() []string { return slices.Sorted(maps.Keys(e.raw)) }
 func (e *Engine) topicsOf(stage stream.Stage) []string {
 	switch stage {
 	case stream.StageIngest:
-		return append(e.rawTopics(), e.Config.Kafka.Topics.Labels)
+		return append(e.rawTopics(), e.saidTopics()...)
 	case stream.StageTrack:
 		return []string{e.Config.Kafka.Topics.Mentions}
 	default:
@@ -222,12 +230,19 @@ func (e *Engine) processor(stage stream.Stage, p stream.Partition, observer task
 		if p.Topic == topics.Labels {
 			return ingest.NewLabels(cfg, p, e.ClickHouse, out, observer), nil
 		}
+		if p.Topic == topics.Statuses {
+			return ingest.NewStatuses(cfg, p, e.ClickHouse, out, observer), nil
+		}
 		return ingest.New(cfg, e.raw[p.Topic], p, out, observer)
 	case stream.StageTrack:
 		out := e.Kafka.Outbox(topics.Panes, int(e.topics[topics.Panes].Partitions))
 		return track.New(track.Config{
 			Window: window.Config(e.Config.Window), Care: e.care, IdentityHorizon: e.Config.Limits.IdentityHorizon,
 			QuietGap: e.Config.Care.QuietGap, ThreadHorizon: e.Config.Limits.ThreadHorizon, Epoch: epoch, Store: e.ClickHouse, Sink: e.writer, Dead: e.dead,
+			Claims: track.Claims{
+				Policy: e.claims, Out: e.Kafka.Outbox(topics.Claims, int(e.topics[topics.Claims].Partitions)),
+				OnOpened: e.Metrics.ClaimOpened, OnStatus: e.Metrics.ClaimStatus,
+			},
 		}, p, out, observer), nil
 	case stream.StageRoll:
 		errs, err := sentiment.ErrorsOf(e.labeller())

@@ -88,10 +88,10 @@ func AdoptConfig(ctx context.Context, ch *clickhouse.Client, fingerprint string)
 }
 
 // NewEpoch records that a raw topic was recreated: ingest begins it again, and its new offsets are newer than the old ones. It
-// refuses a topic that is neither one of cfg's firehose topics nor that of the labels: the state of a keyed topic cannot be begun anew on its own.
+// refuses a topic that is neither one of cfg's firehose topics nor those of labels and statuses: the state of a keyed topic cannot be begun anew on its own.
 func NewEpoch(ctx context.Context, ch *clickhouse.Client, cfg *config.Config, topic string) (uint16, error) {
 	raw := slices.Sorted(maps.Values(cfg.Kafka.Topics.Firehose))
-	raw = append(raw, cfg.Kafka.Topics.Labels)
+	raw = append(raw, cfg.Kafka.Topics.Labels, cfg.Kafka.Topics.Statuses)
 	if !slices.Contains(raw, topic) {
 		return 0, fmt.Errorf("%w: topic %s is not one of the raw topics (%s), and only those can be begun anew: the figures hold what the "+
 			"others have lost. Bring it back, or compute anew: choose a new clickhouse.database, new names for kafka.topics.mentions and "+
@@ -112,7 +112,7 @@ func NewEpoch(ctx context.Context, ch *clickhouse.Client, cfg *config.Config, to
 
 func (e *Engine) guardTopics(ctx context.Context) error {
 	cfg := &e.Config.Kafka.Topics
-	want := make([]kafka.Topic, 0, len(e.raw)+5)
+	want := make([]kafka.Topic, 0, len(e.raw)+7)
 	for topic := range e.raw {
 		want = append(want, kafka.Topic{Name: topic, Partitions: cfg.Partitions.Firehose, Replication: cfg.Replication})
 	}
@@ -122,6 +122,8 @@ func (e *Engine) guardTopics(ctx context.Context) error {
 		kafka.Topic{Name: cfg.Panes, Partitions: cfg.Partitions.Panes, Replication: cfg.Replication},
 		kafka.Topic{Name: cfg.DeadLetter, Partitions: cfg.Partitions.DeadLetter, Replication: cfg.Replication},
 		kafka.Topic{Name: cfg.Alerts, Partitions: cfg.Partitions.Alerts, Replication: cfg.Replication},
+		kafka.Topic{Name: cfg.Claims, Partitions: cfg.Partitions.Claims, Replication: cfg.Replication},
+		kafka.Topic{Name: cfg.Statuses, Partitions: cfg.Partitions.Statuses, Replication: cfg.Replication},
 	)
 	if err := e.Kafka.EnsureTopics(ctx, want); err != nil {
 		return err
@@ -164,7 +166,7 @@ func (e *Engine) guardTopics(ctx context.Context) error {
 
 // recreated explains a position beyond the end of a partition.
 func (e *Engine) recreated(topic string, err error) error {
-	if _, raw := e.raw[topic]; raw || topic == e.Config.Kafka.Topics.Labels {
+	if _, raw := e.raw[topic]; raw || slices.Contains(e.saidTopics(), topic) {
 		return fmt.Errorf("%w: %w. The topic was recreated or truncated: if that is meant, stop all processes and run "+
 			"`otklik migrate -c FILE --recreated %s`; its records are then read from the beginning as new ones", ErrRefused, err, topic)
 	}

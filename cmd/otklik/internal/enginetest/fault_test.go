@@ -16,6 +16,7 @@ import (
 	"otklik/stream"
 	"otklik/stream/brand"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/ingest"
 	"otklik/stream/kafka"
 	"otklik/stream/roll"
@@ -101,7 +102,7 @@ const (
 	nowhere   cut = iota
 	before        // nothing is written
 	counts        // some of the rows that count
-	counted       // all of them
+	counted       // all of them, and some of the claims
 	memory        // and some of the rows that remember
 	remember      // and all of them
 	committed     // everything, but the process dies before it knows
@@ -156,7 +157,7 @@ func (s *tornSink) Flush(ctx context.Context, rows *task.Rows) error {
 		}
 		switch at {
 		case counted:
-			torn.Mentions, torn.Turns = nil, nil
+			torn.Mentions, torn.Turns, torn.Claims = nil, nil, some(s.rng, rows.Claims)
 		case memory:
 			torn.Mentions, torn.Turns = some(s.rng, rows.Mentions), some(s.rng, rows.Turns)
 		}
@@ -292,6 +293,9 @@ func (f *faults) processor(j job, o *owner) (task.Processor, error) {
 		if j.partition.Topic == topics.Labels {
 			return ingest.NewLabels(cfg, j.partition, f.ClickHouse, out, observer), nil
 		}
+		if j.partition.Topic == topics.Statuses {
+			return ingest.NewStatuses(cfg, j.partition, f.ClickHouse, out, observer), nil
+		}
 		return ingest.New(cfg, f.raw[j.partition], j.partition, out, observer)
 	case stream.StageTrack:
 		var store track.Store = f.ClickHouse
@@ -301,6 +305,9 @@ func (f *faults) processor(j job, o *owner) (task.Processor, error) {
 		return track.New(track.Config{
 			Window: window.Config(f.Config.Window), Care: f.care, IdentityHorizon: f.Config.Limits.IdentityHorizon,
 			QuietGap: f.Config.Care.QuietGap, ThreadHorizon: f.Config.Limits.ThreadHorizon, Store: store, Sink: sink, Dead: memdead{},
+			Claims: track.Claims{
+				Policy: claim.NewPolicy(f.Config.Claims, f.Config.Brands), Out: newMemout(f.log, topics.Claims, topics.Partitions.Claims, f.rng, divide),
+			},
 		}, j.partition, newMemout(f.log, topics.Panes, topics.Partitions.Panes, f.rng, divide), observer), nil
 	default:
 		return roll.New(roll.Config{Window: window.Config(f.Config.Window), Upstream: topics.Mentions, Store: f.ClickHouse, Sink: sink, Dead: memdead{}}, j.partition, observer), nil

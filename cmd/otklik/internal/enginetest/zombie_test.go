@@ -14,6 +14,7 @@ import (
 	"otklik/sinks/deadletter"
 	"otklik/stream"
 	"otklik/stream/care"
+	"otklik/stream/claim"
 	"otklik/stream/kafka"
 	"otklik/stream/task"
 	"otklik/stream/track"
@@ -65,7 +66,8 @@ func haunt(ctx context.Context, s *enginetest.Stack, number int32) error {
 	proc := track.New(track.Config{
 		Window: window.Config(s.Config.Window), Care: evaluator, IdentityHorizon: s.Config.Limits.IdentityHorizon,
 		QuietGap: s.Config.Care.QuietGap, ThreadHorizon: s.Config.Limits.ThreadHorizon, Store: s.ClickHouse, Sink: s.ClickHouse.Writer(),
-		Dead: &deadletter.Topic{Producer: s.Kafka, Name: topics.DeadLetter, Partitions: topics.Partitions.DeadLetter},
+		Claims: track.Claims{Policy: claim.NewPolicy(s.Config.Claims, s.Config.Brands), Out: s.Kafka.Outbox(topics.Claims, topics.Partitions.Claims)},
+		Dead:   &deadletter.Topic{Producer: s.Kafka, Name: topics.DeadLetter, Partitions: topics.Partitions.DeadLetter},
 	}, p, s.Kafka.Outbox(topics.Panes, topics.Partitions.Panes), observer)
 	assignment := kafka.Assignment{Partition: p, Committed: 0, Generation: 1, Commit: func(int64) error {
 		return errors.New("the generation has ended")

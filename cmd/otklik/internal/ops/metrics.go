@@ -44,6 +44,8 @@ type Metrics struct {
 	restore      *prometheus.HistogramVec
 	batch        *prometheus.HistogramVec
 	retries      *prometheus.CounterVec
+	claims       *prometheus.CounterVec
+	statuses     *prometheus.CounterVec
 	marks        *watermarks
 
 	mu      sync.Mutex
@@ -114,13 +116,21 @@ func NewMetrics(now func() time.Time) *Metrics {
 			Name: "otklik_retries_total",
 			Help: "Attempts repeated because the target was away or overloaded, by target (kafka, clickhouse, webhook, classifier).",
 		}, []string{"target"}),
+		claims: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "otklik_claims_opened_total",
+			Help: "Negative mentions handed over to the care department; a replay counts again.",
+		}, []string{"brand"}),
+		statuses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "otklik_claim_statuses_total",
+			Help: "Statuses of claims from the care department that were applied; a replay counts again.",
+		}, []string{"brand", "status"}),
 		marks:   newWatermarks(now),
 		reasons: make(map[string]struct{}),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector(),
 		m.records, m.kafkaRecords, m.late, m.gaps, m.deadLetters, m.lag, m.entries, m.flush, m.flushRows, m.flushErrors, m.restore,
-		m.batch, m.retries, m.marks,
+		m.batch, m.retries, m.claims, m.statuses, m.marks,
 	)
 	return m
 }
@@ -149,6 +159,14 @@ func (m *Metrics) FlushedRows(table string, n int) {
 
 // Retry counts one repeated attempt against a target: "kafka", "clickhouse", "webhook" or "classifier".
 func (m *Metrics) Retry(target string) { m.retries.WithLabelValues(target).Inc() }
+
+// ClaimOpened counts a claim about a mention of a brand.
+func (m *Metrics) ClaimOpened(brand string) { m.claims.WithLabelValues(brand).Inc() }
+
+// ClaimStatus counts a status of a claim that was applied.
+func (m *Metrics) ClaimStatus(brand string, state stream.ClaimState) {
+	m.statuses.WithLabelValues(brand, state.String()).Inc()
+}
 
 // Task returns the figures of the task that processes partition p in a stage. Close them when the task ends.
 func (m *Metrics) Task(stage stream.Stage, p stream.Partition) *Task {
