@@ -12,7 +12,7 @@ import (
 // What bench measures is not asserted, only that it measures everything.
 func TestBench(t *testing.T) {
 	embeddedtest.Require(t)
-	stdout, _, err := otklik(t, nil, "bench", "--events", "2000", "--match", "0.5", "--latency", "1s", "--json", "--profile", t.TempDir())
+	stdout, _, err := otklik(t, nil, "bench", "--events", "2000", "--naming", "0.5,0.1", "--latency", "1s", "--json", "--profile", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,11 +28,14 @@ func TestBench(t *testing.T) {
 			t.Errorf("step %+v", s)
 		}
 	}
+	if len(r.Further) != 1 || len(r.Further[0].Steps) != 2 || r.Further[0].Ratio <= 0 || r.Further[0].Mentions < 100 || r.Further[0].Mentions > 300 {
+		t.Errorf("further shares %+v", r.Further)
+	}
 	if l := r.Latency; l == nil || l.Samples == 0 || l.P50 <= 0 || l.P99 < l.P50 || l.Max < l.P99 {
 		t.Errorf("latency %+v", l)
 	}
 	var text strings.Builder
-	if err := r.Print(&text); err != nil || !strings.Contains(text.String(), "(d) whole pipeline into ClickHouse") {
+	if err := r.Print(&text); err != nil || !strings.Contains(text.String(), "(d) whole pipeline into ClickHouse, 10 % name a brand") {
 		t.Errorf("%v, printed\n%s", err, text.String())
 	}
 }

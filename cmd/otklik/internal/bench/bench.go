@@ -23,9 +23,11 @@ import (
 
 // Options say what to measure.
 type Options struct {
-	Dir        string // data folder, empty or absent before
-	Events     int    // tweets to fill the topic with
-	MatchShare float64
+	Dir    string // data folder, empty or absent before
+	Events int    // tweets to fill the topic with
+	// Naming are shares of the tweets that name a brand. For the first all steps and the latency are measured, for each further one
+	// fetching and the whole pipeline, on data of its own.
+	Naming     []float64
 	Latency    time.Duration // how long the load of half the rate lasts; 0 leaves the latency out
 	ProfileDir string        // folder for the profiles of the whole pipeline; "" takes none
 	Config     *config.Config
@@ -36,17 +38,18 @@ type Options struct {
 
 // Result is one run: every figure in it was measured on the same data in the same minutes.
 type Result struct {
-	Machine      Machine  `json:"machine"`
-	Events       int      `json:"events"`
-	EventBytes   int      `json:"event_bytes"` // mean size of a tweet
-	MatchShare   float64  `json:"match_share"`
-	Steps        []Step   `json:"steps"`
-	Ratio        float64  `json:"pipeline_to_fetch"` // rate of the last step to that of the first
-	StartSeconds float64  `json:"start_seconds"`     // from the start of the engine to its first record: not in the steps
-	Mentions     int64    `json:"mentions"`          // rows that the pipeline made
-	Cost         []Cost   `json:"cost"`
-	Peak         Memory   `json:"peak_memory"`
-	Latency      *Latency `json:"latency,omitempty"`
+	Machine      Machine   `json:"machine"`
+	Events       int       `json:"events"`
+	EventBytes   int       `json:"event_bytes"` // mean size of a tweet
+	Naming       float64   `json:"naming"`      // share of the tweets that name a brand
+	Steps        []Step    `json:"steps"`
+	Ratio        float64   `json:"pipeline_to_fetch"` // rate of the last step to that of the first
+	StartSeconds float64   `json:"start_seconds"`     // from the start of the engine to its first record: not in the steps
+	Mentions     int64     `json:"mentions"`          // rows that the pipeline made
+	Cost         []Cost    `json:"cost"`
+	Peak         Memory    `json:"peak_memory"`
+	Latency      *Latency  `json:"latency,omitempty"`
+	Further      []*Result `json:"further,omitempty"` // of the further shares
 }
 
 // Machine is where a run was made.
@@ -96,6 +99,8 @@ const partitions = 4
 // run is one benchmark under way.
 type run struct {
 	Options
+	naming     float64
+	full       bool // all steps
 	stack      *local.Stack
 	classifier sentiment.Classifier
 	tweets     *simulate.Tweets
@@ -106,8 +111,11 @@ type run struct {
 	result     Result
 }
 
-// Run fills a topic and measures the four steps and the latency.
-func Run(ctx context.Context, o Options) (result *Result, err error) {
+// Run fills a topic and measures the four steps and the latency, then the further shares.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	if len(o.Naming) == 0 {
+		return nil, errors.New("bench: no share of tweets that name a brand; 1 is the hardest case")
+	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
@@ -119,26 +127,40 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	cfg.Kafka.Topics.Partitions.Firehose = partitions
 	topic := cfg.Kafka.Topics.Firehose[stream.Twitter]
 	cfg.Kafka.Topics.Firehose = map[stream.Platform]string{stream.Twitter: topic}
-	r := &run{Options: o, topic: topic, result: Result{
-		Machine: thisMachine(), Events: o.Events, MatchShare: o.MatchShare,
-	}}
-	if r.classifier, err = sentiment.Default(); err != nil {
+	classifier, err := sentiment.Default()
+	if err != nil {
 		return nil, err
 	}
-	if r.tweets, err = simulate.NewTweets(simulate.TweetConfig{Seed: 1, MatchShare: o.MatchShare, Catalogue: cfg.Brands}); err != nil {
+	first := &run{Options: o, naming: o.Naming[0], full: true, topic: topic, classifier: classifier}
+	if err := first.run(ctx); err != nil {
 		return nil, err
 	}
-	if r.stack, err = local.Open(ctx, o.Dir, cfg, o.Logger); err != nil {
-		return nil, err
+	for n, share := range o.Naming[1:] {
+		r := &run{Options: o, naming: share, topic: topic, classifier: classifier}
+		r.Dir, r.ProfileDir, r.Latency = filepath.Join(o.Dir, fmt.Sprintf("naming-%d", n+2)), "", 0
+		if err := r.run(ctx); err != nil {
+			return nil, err
+		}
+		first.result.Further = append(first.result.Further, &r.result)
+	}
+	return &first.result, nil
+}
+
+// run measures one share on data of its own.
+func (r *run) run(ctx context.Context) (err error) {
+	r.result = Result{Machine: thisMachine(), Events: r.Events, Naming: r.naming}
+	r.tweets, err = simulate.NewTweets(simulate.TweetConfig{Seed: 1, MatchShare: r.naming, Catalogue: r.Config.Brands})
+	if err != nil {
+		return err
+	}
+	if r.stack, err = local.Open(ctx, r.Dir, r.Config, r.Logger); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, r.stack.Close(context.WithoutCancel(ctx))) }()
-	if r.server, err = serverPID(o.Dir); err != nil {
-		return nil, err
+	if r.server, err = serverPID(r.Dir); err != nil {
+		return err
 	}
-	if err := r.measure(ctx); err != nil {
-		return nil, err
-	}
-	return &r.result, nil
+	return r.measure(ctx)
 }
 
 func (r *run) measure(ctx context.Context) error {
@@ -148,19 +170,23 @@ func (r *run) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.Progress(fmt.Sprintf("filling %s with %d tweets", r.topic, r.Events))
+	r.Progress(fmt.Sprintf("filling %s with %d tweets, of which %g %% name a brand", r.topic, r.Events, 100*r.naming))
 	if err := r.fill(ctx); err != nil {
 		return err
 	}
 	r.result.EventBytes = int(r.bytes / int64(max(r.Events, 1)))
 	for _, step := range []struct {
 		name string
+		full bool // measured for the first share only
 		work func() (func(*stream.Record), error)
 	}{
-		{StepFetch, func() (func(*stream.Record), error) { return func(*stream.Record) {}, nil }},
-		{StepDecode, r.decoding},
-		{StepMatch, r.matching},
+		{StepFetch, false, func() (func(*stream.Record), error) { return func(*stream.Record) {}, nil }},
+		{StepDecode, true, r.decoding},
+		{StepMatch, true, r.matching},
 	} {
+		if step.full && !r.full {
+			continue
+		}
 		r.Progress(step.name)
 		if err := r.readAll(ctx, step.name, step.work); err != nil {
 			return err

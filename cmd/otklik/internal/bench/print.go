@@ -13,17 +13,30 @@ const mebibyte = 1 << 20
 func (r *Result) Print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d cores, %s, %s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Go)
-	fmt.Fprintf(&b, "%d tweets of %d bytes, %.0f %% name a brand, %d mentions\n\n", r.Events, r.EventBytes, 100*r.MatchShare, r.Mentions)
+	fmt.Fprintf(&b, "%d tweets of %d bytes, %g %% name a brand, %d mentions\n\n", r.Events, r.EventBytes, 100*r.Naming, r.Mentions)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "events/s\tMB/s\tCPU s/million\tof it ClickHouse\t\t")
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		fmt.Fprintf(t, "%.0f\t%.0f\t%.1f\t%.1f\t(%c) %s\t\n", s.EventsRate, s.MBRate, s.CPU(), s.ServerCPU, 'a'+i, s.Name)
 	}
+	for _, f := range r.Further {
+		for _, s := range []struct {
+			letter rune
+			Step
+		}{{'a', f.Steps[0]}, {'d', f.Steps[len(f.Steps)-1]}} {
+			fmt.Fprintf(t, "%.0f\t%.0f\t%.1f\t%.1f\t(%c) %s, %g %% name a brand\t\n",
+				s.EventsRate, s.MBRate, s.CPU(), s.ServerCPU, s.letter, s.Name, 100*f.Naming)
+		}
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\n(d)/(a) %.2f; the engine began after %.1f s, which are not counted\n", r.Ratio, r.StartSeconds)
+	fmt.Fprintf(&b, "\n(d)/(a) %.2f where %g %% name a brand", r.Ratio, 100*r.Naming)
+	for _, f := range r.Further {
+		fmt.Fprintf(&b, ", %.2f where %g %% do", f.Ratio, 100*f.Naming)
+	}
+	fmt.Fprintf(&b, "\nthe engine began after %.1f s, which are not counted\n", r.StartSeconds)
 	fmt.Fprintf(&b, "peak memory: otklik with the embedded broker %d MiB, ClickHouse %d MiB\n", r.Peak.Process/mebibyte, r.Peak.ClickHouse/mebibyte)
 	if l := r.Latency; l != nil {
 		fmt.Fprintf(&b, "append to readable row at %.0f events/s: p50 %.2f s, p90 %.2f s, p99 %.2f s, longest %.2f s (%d samples)\n",
