@@ -15,6 +15,13 @@ type Progress struct {
 	Position  Position
 	Watermark Time         // of the task at Position; 0 unknown
 	Sources   []SourceMark // in track and roll: one per upstream partition
+	Last      Tail         // of the records before Position; zero unknown
+}
+
+// Tail is what is kept of the last record of a partition that was applied, by which another record at its offset is told from it.
+type Tail struct {
+	Offset int64
+	Hash   uint64 // of timestamp, key and value; 0 unknown
 }
 
 // Identity is what a track task remembers of a mention in order to recognise duplicates and new versions.

@@ -186,11 +186,29 @@ func TestRefusals(t *testing.T) {
 		s.ok(t, "run", "-c", s.file, "--once")
 		enginetest.Compare(t, t.Context(), s.ClickHouse, truth)
 	})
-	t.Run("raw topic recreated", func(t *testing.T) { recreatedRawTopic(t, s) })
+	t.Run("raw topic recreated", func(t *testing.T) { recreatedRawTopic(t, s, "new", 6, 1, "position", "end") })
+	t.Run("raw topic recreated and filled", func(t *testing.T) {
+		recreatedRawTopic(t, s, "newer", 20, 2, "holds another record at that offset than the one that was read")
+	})
 	t.Run("keyed topic recreated", func(t *testing.T) {
+		held, err := s.Kafka.Ranges(t.Context(), "otklik.panes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.recreate(t, "otklik.panes", 2)
+		filled := s.Kafka.Outbox("otklik.panes", 2)
+		for n, r := range held {
+			for range r.End + 3 {
+				filled.AddTo(n, nil, []byte("something else"))
+			}
+		}
+		if err := filled.Send(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.refused(t, s.file, "otklik.panes", "holds another record", "choose a new clickhouse.database")
 		s.recreate(t, "otklik.panes", 2)
 		s.refused(t, s.file, "otklik.panes", "hold records that it has lost", "choose a new clickhouse.database")
-		_, _, err := otklik(t, s.env, "migrate", "-c", s.file, "--recreated", "otklik.panes")
+		_, _, err = otklik(t, s.env, "migrate", "-c", s.file, "--recreated", "otklik.panes")
 		if !errors.Is(err, engine.ErrRefused) || !strings.Contains(err.Error(), "only those can be begun anew") {
 			t.Errorf("migrate --recreated otklik.panes: %v", err)
 		}
@@ -201,8 +219,9 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// recreatedRawTopic begins a raw topic anew: what is in it is new, what was counted stays counted.
-func recreatedRawTopic(t *testing.T, s *service) {
+// recreatedRawTopic begins a raw topic anew, in an epoch, with so many records before anybody looks: that is refused with these words. What
+// is in it is new, what was counted stays counted.
+func recreatedRawTopic(t *testing.T, s *service, name string, first, epoch int, words ...string) {
 	t.Helper()
 	const topic = "firehose.generic"
 	ranges, err := s.Kafka.Ranges(t.Context(), topic)
@@ -218,31 +237,32 @@ func recreatedRawTopic(t *testing.T, s *service) {
 	feed := func(from, to int) {
 		out := s.Kafka.Outbox(topic, 2)
 		for i := from; i < to; i++ {
-			out.AddTo(int32(i%2), nil, fmt.Appendf(nil, `{"id":"new-%d","kind":"post","published_at":%q,"author":{"id":"a"},"text":"МТС не работает"}`,
-				i, at.Add(time.Duration(i)*time.Second).Format(time.RFC3339)))
+			out.AddTo(int32(i%2), nil, fmt.Appendf(nil, `{"id":"%s-%d","kind":"post","published_at":%q,"author":{"id":"a"},"text":"МТС не работает"}`,
+				name, i, at.Add(time.Duration(i)*time.Second).Format(time.RFC3339)))
 		}
 		if err := out.Send(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	feed(0, 6)
-	s.refused(t, s.file, topic, "position", "recreated or truncated", "otklik migrate -c FILE --recreated "+topic)
+	feed(0, first)
+	s.refused(t, s.file, append(words, topic, "recreated or truncated", "otklik migrate -c FILE --recreated "+topic)...)
 	_, _, err = otklik(t, s.env, "migrate", "-c", s.file, "--recreated", "firehose.nobody")
 	if err == nil || !strings.Contains(err.Error(), "is not one of the raw topics") {
 		t.Errorf("migrate --recreated of an unknown topic: %v", err)
 	}
-	if out := s.ok(t, "migrate", "-c", s.file, "--recreated", topic); !strings.Contains(out, topic+" begins anew in epoch 1") {
+	if out := s.ok(t, "migrate", "-c", s.file, "--recreated", topic); !strings.Contains(out, fmt.Sprintf("%s begins anew in epoch %d", topic, epoch)) {
 		t.Errorf("migrate --recreated: %s", out)
 	}
 	s.ok(t, "run", "-c", s.file, "--once")
-	feed(6, 10)
+	feed(first, first+4)
 	s.ok(t, "run", "-c", s.file, "--once")
 	s.ok(t, "run", "-c", s.file, "--once")
 	after, err := s.ClickHouse.Verify(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !after.OK || after.Mentions != before.Mentions+10 || after.Read != before.Read+10 || after.Records != before.Records+10 {
-		t.Errorf("after ten new records\n got %+v\nfrom %+v", after, before)
+	n := uint64(first) + 4
+	if !after.OK || after.Mentions != before.Mentions+n || after.Read != before.Read+n || after.Records != before.Records+n {
+		t.Errorf("after %d new records\n got %+v\nfrom %+v", n, after, before)
 	}
 }

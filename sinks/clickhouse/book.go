@@ -46,7 +46,7 @@ func (c *Client) Positions(ctx context.Context) ([]stream.Progress, error) {
 		var p stream.Progress
 		var stage string
 		var position uint64
-		if err := scan(&stage, &p.Partition.Topic, &p.Partition.Number, &position); err != nil {
+		if err := scan(&stage, &p.Partition.Topic, &p.Partition.Number, &position, &p.Last.Offset, &p.Last.Hash); err != nil {
 			return err
 		}
 		p.Stage, p.Position = stream.Stage(stage), stream.Position(position)
@@ -55,7 +55,7 @@ func (c *Client) Positions(ctx context.Context) ([]stream.Progress, error) {
 	}
 	err := c.patiently(ctx, "progress", func(ctx context.Context) error {
 		out = out[:0]
-		return c.each(restoring(ctx), row, "SELECT stage, topic, partition, position FROM "+c.table("progress")+" FINAL ORDER BY stage, topic, partition")
+		return c.each(restoring(ctx), row, "SELECT stage, topic, partition, position, last_offset, last_hash FROM "+c.table("progress")+" FINAL ORDER BY stage, topic, partition")
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read restart points: %w", err)

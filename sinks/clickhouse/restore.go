@@ -68,7 +68,7 @@ func (c *Client) Progress(ctx context.Context, stage stream.Stage, p stream.Part
 			indexes    []int32
 			times      []int64
 		)
-		if err := scan(&position, &watermark, &topics, &partitions, &offsets, &indexes, &times); err != nil {
+		if err := scan(&position, &out.Last.Offset, &out.Last.Hash, &watermark, &topics, &partitions, &offsets, &indexes, &times); err != nil {
 			return err
 		}
 		if len(partitions) != len(topics) || len(offsets) != len(topics) || len(indexes) != len(topics) || len(times) != len(topics) {
@@ -87,7 +87,7 @@ func (c *Client) Progress(ctx context.Context, stage stream.Stage, p stream.Part
 		return nil
 	}
 	err := c.patiently(ctx, "progress", func(ctx context.Context) error {
-		return c.each(restoring(ctx), row, "SELECT position, watermark, source_topics, source_partitions, source_offsets, source_indexes, source_event_times FROM "+
+		return c.each(restoring(ctx), row, "SELECT position, last_offset, last_hash, watermark, source_topics, source_partitions, source_offsets, source_indexes, source_event_times FROM "+
 			c.table("progress")+" FINAL WHERE stage = ? AND topic = ? AND partition = ?", string(stage), p.Topic, p.Number)
 	})
 	if err != nil {

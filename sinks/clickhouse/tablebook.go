@@ -38,6 +38,8 @@ var progressTable = table[stream.Progress]{
 		keyWord("topic", func(r *stream.Progress) string { return r.Partition.Topic }),
 		plain("partition", func(r *stream.Progress) int32 { return r.Partition.Number }),
 		plain("position", func(r *stream.Progress) uint64 { return uint64(r.Position) }),
+		plain("last_offset", func(r *stream.Progress) int64 { return r.Last.Offset }),
+		plain("last_hash", func(r *stream.Progress) uint64 { return r.Last.Hash }),
 		maybeMoment("watermark", func(r *stream.Progress) stream.Time { return r.Watermark }),
 		marks("source_topics", func(m *stream.SourceMark) string { return m.Partition.Topic }),
 		marks("source_partitions", func(m *stream.SourceMark) int32 { return m.Partition.Number }),

@@ -20,6 +20,7 @@ type common struct {
 	ledger   *task.Ledger
 	position stream.Position
 	flushed  stream.Position
+	last     stream.Tail // of the records before position
 
 	rows task.Rows
 	buf  []byte // encoded mentions of the batch
@@ -35,11 +36,11 @@ func newCommon(cfg Config, p stream.Partition, out Outbox, observer task.Observe
 
 // Restore loads the books and returns where to go on.
 func (p *common) Restore(ctx context.Context) (int64, error) {
-	_, next, at, err := task.Resume(ctx, p.cfg.Books, stream.StageIngest, p.partition, p.cfg.Epoch, p.ledger)
+	progress, next, at, err := task.Resume(ctx, p.cfg.Books, stream.StageIngest, p.partition, p.cfg.Epoch, p.ledger)
 	if err != nil {
 		return 0, err
 	}
-	p.position, p.flushed = at, at
+	p.position, p.flushed, p.last = at, at, progress.Last
 	return next, nil
 }
 
@@ -74,6 +75,7 @@ func (p *common) end(ctx context.Context, batch *kafka.Batch) error {
 		p.observer.Batch(&p.seen)
 	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
+	p.last = kafka.LastOf(batch, p.last)
 	if batch.Gap > 0 && len(batch.Records) > 0 {
 		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
 	}
@@ -91,7 +93,7 @@ func (p *common) Flush(ctx context.Context) (stream.Position, error) {
 			return 0, err
 		}
 	}
-	p.rows.Progress = append(p.rows.Progress, stream.Progress{Stage: stream.StageIngest, Partition: p.partition, Position: p.position})
+	p.rows.Progress = append(p.rows.Progress, stream.Progress{Stage: stream.StageIngest, Partition: p.partition, Position: p.position, Last: p.last})
 	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {
 		return 0, err
 	}

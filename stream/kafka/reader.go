@@ -52,7 +52,7 @@ const FromFirst int64 = -1
 // Read fetches the partition from the given offset (or FromFirst) on and hands over its batches, in order, until ctx ends or out refuses.
 // An empty batch comes when the partition has nothing new for MaxWait, so that the caller can mind its clock. Transient errors
 // are retried for ever on a new connection. It returns nil when ctx ends, ErrPositionBeyondEnd when the log ends
-// before the offset, and otherwise the error of out.
+// before the offset, ErrAnotherLog when after a broken connection it is not the log that was read before, and otherwise the error of out.
 func (c *Client) Read(ctx context.Context, p stream.Partition, from int64, cfg ReaderConfig, out func(context.Context, Batch) error) error {
 	cfg = cfg.withDefaults()
 	r := &reader{client: c, partition: p, next: from, cfg: cfg, out: out}
@@ -79,13 +79,16 @@ type reader struct {
 	gap       int64
 	cfg       ReaderConfig
 	out       func(context.Context, Batch) error
-	usual     int // records in the largest of the last batches: what the next one is made for
+	last      stream.Tail // of what was handed over
+	usual     int         // records in the largest of the last batches: what the next one is made for
 	fatal     error
 }
 
-// session reads over one connection until something breaks. It always returns an error.
+// session reads over one connection until something breaks. It always returns an error. It begins with the last record that was handed
+// over, if that is still there: the topic may have been made again while nobody was connected.
 func (r *reader) session(ctx context.Context) error {
-	if err := r.locate(ctx); err != nil {
+	from, err := r.locate(ctx)
+	if err != nil {
 		return err
 	}
 	conn, err := r.client.dialLeader(ctx, r.partition)
@@ -98,7 +101,7 @@ func (r *reader) session(ctx context.Context) error {
 			_ = conn.Close()
 		}
 	}()
-	if _, err := conn.Seek(r.next, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
+	if _, err := conn.Seek(from, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
 		return err
 	}
 	for {
@@ -113,28 +116,31 @@ func (r *reader) session(ctx context.Context) error {
 }
 
 // locate checks the position against what the partition retains: it fails for good beyond the end, and notes a gap when
-// retention has overtaken us (kafka-go would skip it silently).
-func (r *reader) locate(ctx context.Context) error {
+// retention has overtaken us (kafka-go would skip it silently). It returns where to begin to read.
+func (r *reader) locate(ctx context.Context) (int64, error) {
 	ranges, err := r.client.Ranges(ctx, r.partition.Topic)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	rg, ok := ranges[r.partition.Number]
 	if !ok {
-		return fmt.Errorf("%s: %w", r.partition, kafkago.UnknownTopicOrPartition)
+		return 0, fmt.Errorf("%s: %w", r.partition, kafkago.UnknownTopicOrPartition)
 	}
 	if r.next == FromFirst {
 		r.next = rg.First
 	}
 	if r.next > rg.End {
 		r.fatal = fmt.Errorf("read %s: position %d, end %d: %w", r.partition, r.next, rg.End, ErrPositionBeyondEnd)
-		return r.fatal
+		return 0, r.fatal
 	}
 	if r.next < rg.First {
 		r.gap += rg.First - r.next
 		r.next = rg.First
 	}
-	return nil
+	if r.last.Hash != 0 && r.last.Offset >= rg.First {
+		return r.last.Offset, nil
+	}
+	return r.next, nil
 }
 
 // drain hands over the records of one fetch in batches of at most MaxRecords.
@@ -145,6 +151,7 @@ func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 	emit := func() error {
 		b := Batch{Records: records, Next: r.next, End: max(end, r.next), Gap: r.gap, At: at}
 		r.usual = max(len(records), r.usual-r.usual/8)
+		r.last = LastOf(&b, r.last)
 		r.gap, records = 0, nil
 		if err := r.out(ctx, b); err != nil {
 			r.fatal = err
@@ -166,15 +173,20 @@ func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 			}
 			return errors.Join(err, closeErr)
 		}
+		rec := stream.Record{Partition: r.partition, Offset: m.Offset, Timestamp: stream.TimeOf(m.Time), Key: m.Key, Value: m.Value}
 		if m.Offset < r.next {
+			if m.Offset == r.last.Offset && r.last.Hash != 0 {
+				if r.fatal = compare(r.partition, r.last, TailOf(&rec)); r.fatal != nil {
+					_ = batch.Close()
+					return r.fatal
+				}
+			}
 			continue
 		}
 		if records == nil {
 			records = make([]stream.Record, 0, min(r.cfg.MaxRecords, r.usual+r.usual/8+16))
 		}
-		records = append(records, stream.Record{
-			Partition: r.partition, Offset: m.Offset, Timestamp: stream.TimeOf(m.Time), Key: m.Key, Value: m.Value,
-		})
+		records = append(records, rec)
 		r.next = m.Offset + 1
 		if len(records) == r.cfg.MaxRecords {
 			if err := emit(); err != nil {

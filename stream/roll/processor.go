@@ -39,9 +39,9 @@ type Config struct {
 	Upstream string
 	// Brands are those whose partials come to this partition.
 	Brands []string
-	Store    Store
-	Sink     task.Sink
-	Dead     DeadLetters
+	Store  Store
+	Sink   task.Sink
+	Dead   DeadLetters
 	// Errors is the confusion matrix of the classifier in use, for the adjusted shares; nil if it is not known.
 	Errors *prevalence.Matrix
 	// Alerts keeps the episodes of spikes; nil looks for none.
@@ -68,6 +68,7 @@ type Processor struct {
 	resumed  bool            // the windows of all brands of the restart point are loaded, or there are none
 	position stream.Position
 	flushed  stream.Position
+	last     stream.Tail // of the records before position
 	rows     task.Rows
 }
 
@@ -87,7 +88,7 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.position, p.flushed = at, at
+	p.position, p.flushed, p.last = at, at, progress.Last
 	p.restart = stream.Progress{Position: p.position, Watermark: progress.Watermark}
 	p.watermark.Restore(progress.Watermark, marks(progress.Sources), time.Now())
 	p.resumed = next == task.FromFirst
@@ -143,6 +144,7 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 		p.used[pane.Partition] = max(p.used[pane.Partition], pane.Position)
 	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
+	p.last = kafka.LastOf(&batch, p.last)
 	if batch.Gap > 0 && len(batch.Records) > 0 {
 		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
 	}
@@ -329,7 +331,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	if err := p.spikes.flush(ctx); err != nil {
 		return 0, err
 	}
-	progress := stream.Progress{Stage: stream.StageRoll, Partition: p.partition, Position: p.position, Watermark: watermark}
+	progress := stream.Progress{Stage: stream.StageRoll, Partition: p.partition, Position: p.position, Watermark: watermark, Last: p.last}
 	progress.Sources = p.sources()
 	p.rows.Progress = append(p.rows.Progress, progress)
 	if err := p.cfg.Sink.Flush(ctx, &p.rows); err != nil {

@@ -55,6 +55,9 @@ func Resume(ctx context.Context, books Books, stage stream.Stage, p stream.Parti
 	}
 	ledger.Restore(rows)
 	next = Start(progress, ok, epoch)
+	if next == FromFirst {
+		progress.Last = stream.Tail{} // of the topic before this one
+	}
 	return progress, next, stream.PositionAfter(epoch, max(next, 0)-1), nil
 }
 

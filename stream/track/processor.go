@@ -94,6 +94,7 @@ type Processor struct {
 
 	position stream.Position // everything before it is applied
 	flushed  stream.Position
+	last     stream.Tail // of the records before position
 	swept    stream.Time // hour of the watermark at which memory was last swept
 	told     stream.Time // the watermark that roll was told last
 	toldIdle bool
@@ -134,6 +135,9 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 	next := task.Start(progress, ok, p.cfg.Epoch)
 	p.position = stream.PositionAfter(p.cfg.Epoch, max(next, 0)-1)
 	p.flushed = p.position
+	if next != task.FromFirst {
+		p.last = progress.Last
+	}
 	for _, mark := range progress.Sources {
 		p.marks[mark.Partition] = mark.Source
 	}
@@ -234,6 +238,7 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	clear(p.changes)
 	p.changes = p.changes[:0]
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
+	p.last = kafka.LastOf(&batch, p.last)
 	if batch.Gap > 0 && len(batch.Records) > 0 {
 		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
 	}
@@ -314,7 +319,7 @@ func (p *Processor) forget(watermark stream.Time) {
 }
 
 func (p *Processor) progress(watermark stream.Time) stream.Progress {
-	row := stream.Progress{Stage: stream.StageTrack, Partition: p.partition, Position: p.position, Watermark: watermark}
+	row := stream.Progress{Stage: stream.StageTrack, Partition: p.partition, Position: p.position, Watermark: watermark, Last: p.last}
 	for _, mark := range p.watermark.Marks() {
 		row.Sources = append(row.Sources, stream.SourceMark{Source: p.marks[mark.Source], EventTime: mark.EventTime})
 	}

@@ -197,6 +197,12 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string,
 		if until != nil && !known {
 			return nil // a partition that came after the start belongs to the next run
 		}
+		if err := e.guardAssignment(ctx, stage, a.Partition); err != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // the partition belongs to somebody else by now
+			}
+			return err
+		}
 		run := func(ctx context.Context) error {
 			return task.Run(ctx, a, e.Kafka, proc, task.Config{
 				Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRecords,
@@ -209,7 +215,7 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string,
 		} else {
 			err = run(ctx)
 		}
-		if errors.Is(err, kafka.ErrPositionBeyondEnd) {
+		if errors.Is(err, kafka.ErrPositionBeyondEnd) || errors.Is(err, kafka.ErrAnotherLog) {
 			return e.recreated(a.Partition.Topic, err)
 		}
 		return err

@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"otklik/cmd/otklik/internal/config"
 	"otklik/schemas"
 	"otklik/sinks/clickhouse"
+	"otklik/stream"
 	"otklik/stream/kafka"
 )
 
@@ -38,14 +41,25 @@ func (e *Engine) guard(ctx context.Context) error {
 	return e.guardPositions(ctx)
 }
 
+// tailChecks is how many partitions are checked at once.
+const tailChecks = 8
+
 // guardPositions compares the restart points with what the topics hold, before any stage begins: a stage upstream would fill a
-// topic that was recreated, and soon nothing would show that records are missing.
-func (e *Engine) guardPositions(ctx context.Context) error {
+// topic that was recreated, and soon nothing would show that records are missing. One that was filled already is told by the
+// last record that was read.
+func (e *Engine) guardPositions(ctx context.Context) (err error) {
 	saved, err := e.ClickHouse.Positions(ctx)
 	if err != nil {
 		return err
 	}
 	ranges := map[string]map[int32]kafka.Range{}
+	checks, cctx := errgroup.WithContext(ctx)
+	checks.SetLimit(tailChecks)
+	defer func() {
+		if tailErr := checks.Wait(); err == nil {
+			err = tailErr
+		}
+	}()
 	for i := range saved {
 		p := &saved[i]
 		topic, known := e.topics[p.Partition.Topic]
@@ -61,8 +75,27 @@ func (e *Engine) guardPositions(ctx context.Context) error {
 			return e.recreated(topic.Name, fmt.Errorf("%s of %s: position %d, end %d: %w",
 				p.Partition, p.Stage, p.Position.Next(), end, kafka.ErrPositionBeyondEnd))
 		}
+		checks.Go(func() error { return e.guardTail(cctx, p) })
 	}
 	return nil
+}
+
+// guardTail refuses a partition that holds another record than the last one that a stage has read.
+func (e *Engine) guardTail(ctx context.Context, p *stream.Progress) error {
+	err := e.Kafka.CheckTail(ctx, p.Partition, p.Last)
+	if errors.Is(err, kafka.ErrAnotherLog) {
+		return e.recreated(p.Partition.Topic, fmt.Errorf("%s of %s: position %d: %w", p.Partition, p.Stage, p.Position.Next(), err))
+	}
+	return err
+}
+
+// guardAssignment does so when a partition comes to this process: the topic may have been made again since the start.
+func (e *Engine) guardAssignment(ctx context.Context, stage stream.Stage, p stream.Partition) error {
+	progress, ok, err := e.ClickHouse.Progress(ctx, stage, p)
+	if err != nil || !ok || progress.Position.Epoch() != e.topics[p.Topic].Epoch {
+		return err
+	}
+	return e.guardTail(ctx, &progress)
 }
 
 func (e *Engine) guardConfig(ctx context.Context) error {

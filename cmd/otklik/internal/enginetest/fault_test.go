@@ -310,7 +310,15 @@ func (f *faults) processor(j job, o *owner) (task.Processor, error) {
 			},
 		}, j.partition, newMemout(f.log, topics.Panes, topics.Partitions.Panes, f.rng, divide), observer), nil
 	default:
-		return roll.New(roll.Config{Window: window.Config(f.Config.Window), Upstream: topics.Mentions, Store: f.ClickHouse, Sink: sink, Dead: memdead{}}, j.partition, observer), nil
+		var brands []string
+		for i := range f.Config.Brands.Brands {
+			if key := f.Config.Brands.Brands[i].Key; kafka.PartitionOf([]byte(key), topics.Partitions.Panes) == j.partition.Number {
+				brands = append(brands, key)
+			}
+		}
+		return roll.New(roll.Config{
+			Window: window.Config(f.Config.Window), Upstream: topics.Mentions, Brands: brands, Store: f.ClickHouse, Sink: sink, Dead: memdead{},
+		}, j.partition, observer), nil
 	}
 }
 
