@@ -180,6 +180,9 @@ func (p *panel) configure(w *printer, out *dashboard.Panel) error {
 	if p.kind == number || p.byName {
 		// One figure: what it looks like are the defaults.
 		decorate(w, defaults, figures[0], &first)
+		if p.kind == number {
+			defaults.Mappings = append(defaults.Mappings, unknown(w.word("no_value"), colourNeutral))
+		}
 		if p.byName {
 			name := "${__field.labels." + p.more + "}"
 			defaults.DisplayName = &name
@@ -205,6 +208,7 @@ func (p *panel) configure(w *printer, out *dashboard.Panel) error {
 		s := styles["hour_of_week"]
 		decorate(w, defaults, "hour_of_week", &s)
 		defaults.DisplayName = nil
+		defaults.Mappings = append(defaults.Mappings, unknown("–", colourNone))
 		properties := []dashboard.DynamicConfigValue{{Id: "custom.cellOptions", Value: map[string]any{"type": "color-background", "mode": "basic"}}}
 		out.FieldConfig.Overrides = append(out.FieldConfig.Overrides, dashboard.DashboardFieldConfigSourceOverrides{
 			Matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: "^[0-2][0-9]$"}, Properties: properties,
@@ -280,6 +284,15 @@ func mappings(w *printer, column string, s *style) []dashboard.ValueMapping {
 	return out
 }
 
+// unknown words NULL and takes it out of the thresholds, which count it as the lowest value.
+func unknown(text, colour string) dashboard.ValueMapping {
+	return dashboard.ValueMapping{SpecialValueMap: &dashboard.SpecialValueMap{
+		Type: dashboard.MappingTypeSpecialValue, Options: dashboard.DashboardSpecialValueMapOptions{
+			Match: dashboard.SpecialValueMatchNull, Result: dashboard.ValueMappingResult{Text: &text, Color: &colour},
+		},
+	}}
+}
+
 func thresholds(s *style) *dashboard.ThresholdsConfig {
 	base := s.base
 	if base == "" {
@@ -307,6 +320,9 @@ func colour(s *style) *dashboard.FieldColor {
 func (p *panel) properties(w *printer, column string, s *style) []dashboard.DynamicConfigValue {
 	var f dashboard.FieldConfig
 	decorate(w, &f, column, s)
+	if p.kind == rows {
+		f.Mappings = append(f.Mappings, unknown("–", colourNone))
+	}
 	set := map[string]any{"displayName": *f.DisplayName, "unit": *f.Unit}
 	if f.Decimals != nil {
 		set["decimals"] = *f.Decimals

@@ -10,6 +10,7 @@ const (
 	colourMark    = "#CC79A7"
 	colourLight   = "#56B4E9"
 	colourPlain   = "text"
+	colourNone    = "transparent"
 )
 
 // Units of Grafana that Otklik uses; unitPoints is a word of the catalogue.
