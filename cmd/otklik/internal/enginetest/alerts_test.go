@@ -61,7 +61,7 @@ func episodes(t *testing.T, s *enginetest.Stack) []alert.Row {
 // on a real Kafka. Both find the same episodes, one of all platforms together, and it is delivered with its reason.
 func TestAlertsOfAnOutage(t *testing.T) {
 	t.Parallel()
-	const events, seed = 20_000, 3
+	const events, seed = 8_000, 3
 	const moscow = 3 * stream.Hour
 	start := (stream.TimeOf(time.Now()) + moscow).Truncate(stream.Day) - stream.Day - moscow
 	simulation := func(s *enginetest.Stack) *simulate.Simulator {
@@ -85,7 +85,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	})
 	fed := 0
 	s.Feed(t, simulation(s), func(sent int) {
-		if sent/4000 > fed/4000 { // an engine comes for a while, and leaves
+		if sent/2000 > fed/2000 { // an engine comes for a while, and leaves
 			life, leave := context.WithTimeout(t.Context(), 3*time.Second)
 			err := s.Engine(t, t.Context(), false).Run(life)
 			leave()
