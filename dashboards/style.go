@@ -207,7 +207,7 @@ var styles = map[string]style{
 	"read":         count(colourPlain),
 	"unmatched":    count(colourNeutral),
 	"duplicates":   count(colourWarn),
-	"dead_letters": count(colourBad),
+	"dead_letters": downward(unitCount, 0, 1, 1),
 	"redriven":     count(colourGood),
 	"other":        count(colourPlain),
 	"replayed":     count(colourLight),
