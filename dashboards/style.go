@@ -207,7 +207,7 @@ var styles = map[string]style{
 	"read":         count(colourPlain),
 	"unmatched":    count(colourNeutral),
 	"duplicates":   count(colourWarn),
-	"dead_letters": downward(unitCount, 0, 1, 1),
+	"dead_letters": {unit: unitCount, base: colourNeutral, steps: []step{{1, colourBad}}}, // none is no bad news
 	"redriven":     count(colourGood),
 	"other":        count(colourPlain),
 	"replayed":     count(colourLight),
