@@ -112,7 +112,9 @@ func printVerifyText(out io.Writer, r *clickhouse.Report) error {
   read %d = mentions %d + about no tracked brand %d + duplicates %d + dead letters %d + other kinds %d
   late %d, repeated by our own producers after a restart %d
   panes against the recount of the mentions: %d cells, %d differ
-`, verdict, r.Records, r.Read, r.Mentions, r.Unmatched, r.Duplicates, r.DeadLetters, r.Other, r.Late, r.Replayed, r.PaneCells, r.PaneMismatches)
+  claims against the priorities of the mentions: %d claims, %d differ
+`, verdict, r.Records, r.Read, r.Mentions, r.Unmatched, r.Duplicates, r.DeadLetters, r.Other, r.Late, r.Replayed, r.PaneCells, r.PaneMismatches,
+		r.Claims, r.ClaimMismatches)
 	if err != nil {
 		return err
 	}

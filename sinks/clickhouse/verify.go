@@ -62,6 +62,9 @@ type Report struct {
 	PaneCells      uint64 `json:"pane_cells"`      // counts compared: windows × columns
 	PaneMismatches uint64 `json:"pane_mismatches"` // of them differing
 
+	Claims          uint64 `json:"claims"`           // that are not withdrawn
+	ClaimMismatches uint64 `json:"claim_mismatches"` // mentions that have a claim without the priority for it, or the priority and no claim
+
 	Records  uint64       `json:"records"`  // Kafka records that ingest read
 	Replayed uint64       `json:"replayed"` // repetitions by our own producers, all stages
 	Late     uint64       `json:"late"`
@@ -80,7 +83,7 @@ type Report struct {
 const maxDifferences = 10
 
 // Verify proves promise 5 from the tables: the books of every stage balance, what ingest made is what track read, track
-// counted as many mentions as are stored, and the panes are the recount of mentions and responses, cell by cell. It
+// counted as many mentions as are stored, the panes are the recount of mentions and responses, cell by cell, and the claims that of mentions. It
 // reads only; what it finds while the engine runs may be a flush under way, so stop or drain it first.
 func (c *Client) Verify(ctx context.Context) (Report, error) {
 	r := Report{Faults: []string{}, Differences: []Difference{}}
@@ -98,7 +101,10 @@ func (c *Client) Verify(ctx context.Context) (Report, error) {
 	if err := c.verifyPanes(ctx, &r); err != nil {
 		return r, fmt.Errorf("verify panes: %w", err)
 	}
-	r.OK = len(r.Faults) == 0 && r.PaneMismatches == 0
+	if err := c.verifyClaims(ctx, &r); err != nil {
+		return r, fmt.Errorf("verify claims: %w", err)
+	}
+	r.OK = len(r.Faults) == 0 && r.PaneMismatches == 0 && r.ClaimMismatches == 0
 	if !r.OK {
 		if err := c.verifyRejected(ctx, &r); err != nil {
 			return r, fmt.Errorf("verify rejected rows: %w", err)
