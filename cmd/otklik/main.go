@@ -32,7 +32,8 @@ func main() {
 // run is the whole program: nothing below it reads the process's arguments, environment or standard streams.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
 	root := newRootCommand() //nolint:contextcheck // ExecuteContext hands the context to the commands
-	root.SetArgs(append([]string{}, args...)) // cobra takes nil as an invitation to read the process's own
+	// Not nil, which cobra takes as an invitation to read the process's own.
+	root.SetArgs(append([]string{}, args...))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
