@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"otklik/schemas/schematest"
 	"otklik/sinks/webhook"
 	"otklik/stream/alert"
 	"otklik/stream/spike"
@@ -56,6 +57,9 @@ func TestJSON(t *testing.T) {
 	}
 	if key := got.Header.Get(webhook.HeaderKey); key != m.ID+" opened" {
 		t.Errorf("key %q", key)
+	}
+	if err := schematest.Load(t, "../../schemas/alert.schema.json").Check(*body); err != nil {
+		t.Errorf("the body does not keep the schema: %v", err)
 	}
 	var back alert.Message
 	if err := json.Unmarshal(*body, &back); err != nil {

@@ -31,6 +31,17 @@ type Sender interface {
 	Send(ctx context.Context, m *Message) error
 }
 
+// Observer counts what a courier does.
+type Observer interface {
+	// AlertEpisode is called when the machines have been told that an episode began or rose to a severity: once for each, unless a process
+	// dies in that moment.
+	AlertEpisode(rule, severity string)
+	// AlertSettled is called when it is clear what became of a message: sent, suppressed or failed.
+	AlertSettled(destination, state string)
+	// AlertRefused is called for each attempt that a destination did not take.
+	AlertRefused(destination string)
+}
+
 // Destination is a receiver and what it wants to be told.
 type Destination struct {
 	Name     string // key of its deliveries
@@ -104,6 +115,7 @@ type Courier struct {
 	Wake         <-chan struct{} // tells that episodes have changed; may be nil
 	Now          func() time.Time
 	Logger       *slog.Logger
+	Observer     Observer // may be nil
 
 	pauses  []pause        // by destination
 	waited  map[string]int // looks at an episode whose mentions are not all there, by id and event
@@ -345,6 +357,9 @@ func (c *Courier) serve(ctx context.Context, i int, due []task) (time.Duration, 
 		}
 		p.attempts++
 		if err != nil {
+			if c.Observer != nil {
+				c.Observer.AlertRefused(d.Name)
+			}
 			if age := c.Now().Sub(t.row.OpenedAt.Go()); !d.All && c.Policy.MaxAge > 0 && age > c.Policy.MaxAge {
 				c.Logger.Error("an alert is given up: check the destination", "destination", d.Name, "alert", message.ID, "event", string(t.event), "error", err)
 				if err := c.settle(ctx, d, t.row, t.event, Failed, err.Error(), p.attempts, nil); err != nil {
@@ -371,5 +386,12 @@ func (c *Courier) settle(ctx context.Context, d *Destination, r *Row, e Event, s
 	if settled != nil {
 		settled[d.Name+" "+x.ID+" "+string(e)] = x
 	}
-	return c.Store.SaveDelivery(ctx, &x)
+	if err := c.Store.SaveDelivery(ctx, &x); err != nil || c.Observer == nil {
+		return err
+	}
+	c.Observer.AlertSettled(d.Name, s.String())
+	if d.All && s == Sent && (e == Opened || e == RaisedWarning || e == RaisedCritical) {
+		c.Observer.AlertEpisode(string(r.Rule), r.Severity.String())
+	}
+	return nil
 }

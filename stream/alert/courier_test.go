@@ -8,7 +8,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"otklik/stream"
 	"otklik/stream/alert"
@@ -157,6 +160,89 @@ func TestReceiverFails(t *testing.T) {
 	r.got = nil
 	rounds(t, make2(), &now, 5)
 	want(t, r, "a  opened", "a  cleared", "b  opened")
+}
+
+// slow is a receiver that does not answer for a while; at first longer than anybody waits.
+type slow struct {
+	receiver
+
+	hangs int
+}
+
+func (r *slow) Send(ctx context.Context, m *alert.Message) error {
+	if r.hangs > 0 {
+		r.hangs--
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	time.Sleep(9 * time.Second) // in the bubble of the test
+	return r.receiver.Send(ctx, m)
+}
+
+// TestReceiverIsSlow: a receiver that hangs is given up for the moment and tried again; one that is only slow has the message at once. Another
+// destination has its message before.
+func TestReceiverIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		s, r, other := &store{}, &slow{hangs: 2}, &receiver{}
+		s.rows = []alert.Row{row("a", "", began.Sub(noon), spike.Notice)}
+		c := courier(s, &began, alert.Destination{Name: "desk", Sender: r}, alert.Destination{Name: "other", Sender: other})
+		c.Now = time.Now
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		want(t, other, "a  opened")
+		time.Sleep(2*time.Minute - time.Second)
+		synctest.Wait()
+		want(t, &r.receiver, "a  opened")
+		want(t, other, "a  opened")
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// counts is an observer.
+type counts struct {
+	mu  sync.Mutex
+	all map[string]int
+}
+
+func (c *counts) add(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all[what]++
+}
+
+func (c *counts) AlertEpisode(rule, severity string)     { c.add("episode " + rule + " " + severity) }
+func (c *counts) AlertSettled(destination, state string) { c.add(destination + " " + state) }
+func (c *counts) AlertRefused(destination string)        { c.add(destination + " refused") }
+
+func TestCourierCounts(t *testing.T) {
+	now := noon.Add(5 * time.Minute)
+	s, seen := &store{}, &counts{all: map[string]int{}}
+	s.rows = []alert.Row{row("a", "", 0, spike.Notice), row("b", "", -24*time.Hour, spike.Critical)}
+	hook := &receiver{fails: 2}
+	run := func() {
+		c := courier(s, &now, alert.Destination{Name: "kafka", Sender: &receiver{}, All: true}, alert.Destination{Name: "desk", Sender: hook})
+		c.Observer = seen
+		rounds(t, c, &now, 6)
+	}
+	run()
+	s.rows[0].Severity = spike.Warning
+	run()
+	s.rows[0].ClearedAt = stream.TimeOf(now)
+	run() // another process counts nothing again
+	want := map[string]int{
+		"episode negativity_spike notice": 1, "episode negativity_spike warning": 1, "episode negativity_spike critical": 1,
+		"kafka sent": 4, "desk sent": 3, "desk suppressed": 1, "desk refused": 2,
+	}
+	if diff := cmp.Diff(want, seen.all); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 func TestPolicy(t *testing.T) {

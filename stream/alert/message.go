@@ -70,6 +70,19 @@ const (
 	Failed     State = 3
 )
 
+// String returns "sent", "suppressed" or "failed".
+func (s State) String() string {
+	switch s {
+	case Sent:
+		return "sent"
+	case Suppressed:
+		return "suppressed"
+	case Failed:
+		return "failed"
+	}
+	return fmt.Sprintf("state(%d)", int8(s))
+}
+
 // Delivery is a row of the table alert_deliveries: what became of a message to one destination.
 type Delivery struct {
 	ID          string
@@ -138,11 +151,20 @@ func NewMessage(r *Row, event Event, reason *Reason) *Message {
 	if reason != nil {
 		m.Why = &Why{
 			Since: reason.Since, Until: reason.Until, Mentions: reason.Mentions, Authors: reason.Authors, Audience: reason.Audience,
-			Products: reason.Products, Words: reason.Words, Threads: reason.Threads, People: reason.Voices, Samples: reason.Samples,
+			Products: list(reason.Products), Words: list(reason.Words), Threads: list(reason.Threads), People: list(reason.Voices),
+			Samples: list(reason.Samples),
 		}
 	}
 	m.Summary = m.summary()
 	return m
+}
+
+// list returns a list that is never null in JSON.
+func list[T any](some []T) []T {
+	if some == nil {
+		return []T{}
+	}
+	return some
 }
 
 // summary is one line for people.

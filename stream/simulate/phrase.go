@@ -33,6 +33,7 @@ type script struct {
 	news    []string        // the brand's own posts
 	answers []string        // the desk's answers
 	further []string        // second parts of answers
+	numbers []string        // what an answer must not add: a telephone number
 	robots  []string        // automatic replies
 	thanks  []string        // a customer after an answer
 	nags    []string        // a customer who has not got one, or not a good one
@@ -244,6 +245,7 @@ func (sc *script) fit(c *brand.Catalogue, t *terms) (*stage, error) {
 			return nil, fmt.Errorf("no %s of the %s script is free of the catalogue's terms: make the terms more specific", l.name, sc.lang)
 		}
 	}
+	out.numbers = keep(sc.numbers)
 	for m, list := range out.plain {
 		if len(list) == 0 || len(out.product[m]) == 0 {
 			return nil, fmt.Errorf("no phrase of mood %d of the %s script is free of the catalogue's terms: make the terms more specific", m, sc.lang)

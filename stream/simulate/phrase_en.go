@@ -95,6 +95,7 @@ var english = script{
 		"Hello! It should be fine now, please check.",
 		"Hi! Passed to my colleagues, they will reply in person.",
 	},
+	numbers: []string{" My direct number is +7 916 000-12-34."},
 	further: []string{"One more thing: it should be back by the evening.", "Also, please restart the device and let us know."},
 	robots:  []string{"Your message has been received.", "We have got your message and will reply soon."},
 	thanks:  []string{"{B} thank you, all fine now, you are the best", "{B} thanks for the quick reply, great"},

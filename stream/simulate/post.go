@@ -61,6 +61,7 @@ type post struct {
 	broken   broken // a malformed copy of an item
 	turn     int    // how many times its author has come back already
 	canned   bool   // an automatic text, whoever sends it
+	leaks    bool   // an answer that tells a telephone number
 	replied  bool   // an answer that ends waits is promised, so it needs one whatever its label
 	changing bool   // an edit of it is on its way, so it must not be deleted
 }

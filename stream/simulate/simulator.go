@@ -42,6 +42,7 @@ type Simulator struct {
 	items     int // published, to keep the share of those about no brand
 	unmatched int
 	told      bool // everything has happened; the outbox is emptied
+	replies   int  // of official accounts, automatic ones apart
 
 	recent  map[stream.Platform]*memory
 	crowd   map[stream.Platform]uint64 // people on the platform
@@ -359,6 +360,7 @@ func (s *Simulator) publish(p *post) {
 			return
 		}
 		s.count(p, +1)
+		s.judge(p)
 		s.items++
 		if len(p.namings) == 0 {
 			s.unmatched++

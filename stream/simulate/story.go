@@ -2,11 +2,13 @@ package simulate
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"otklik/stream"
+	"otklik/stream/brand"
 )
 
 // platformShares is how the posts divide over the platforms.
@@ -526,6 +528,9 @@ func (s *Simulator) reply(to *post, who *account, text string, after stream.Time
 		place: to.place, parent: to, root: to.first(), text: text, canned: robot,
 		namings: []naming{{brand: who.brand, role: stream.Own}},
 	}
+	if !robot {
+		s.leak(a)
+	}
 	switch to.platform {
 	case stream.LiveJournal:
 		return // comments are not in the feed
@@ -539,6 +544,21 @@ func (s *Simulator) reply(to *post, who *account, text string, after stream.Time
 	if s.promise(a) && a.author.approved && !a.automatic() {
 		a.parent.replied = true
 	}
+}
+
+// leakEvery is which answer tells a telephone number of the desk. It is not drawn, so that the story is the same with and without rules of
+// communication.
+const leakEvery = 60
+
+// leak adds a telephone number to some answers, where the catalogue forbids to tell one.
+func (s *Simulator) leak(a *post) {
+	s.replies++
+	numbers := s.script(a).numbers
+	if s.replies%leakEvery != leakEvery/2 || len(numbers) == 0 || !slices.Contains(s.cfg.Catalogue.Confidential.Shipped, brand.RulePhone) {
+		return
+	}
+	a.leaks = true
+	a.text += numbers[0]
 }
 
 // comeBack promises a further message of a customer.
@@ -585,7 +605,7 @@ func (s *Simulator) followAnswer(a *post) {
 	switch u := s.rng.Float64(); {
 	case u < 0.08 && a.author.approved && a.turn == 0:
 		f := *a
-		f.id, f.turn = "", 1
+		f.id, f.turn, f.leaks = "", 1, false
 		f.text = s.pick(st.further)
 		if a.platform == stream.Twitter || a.platform == stream.Mastodon {
 			f.text = "@" + request.author.handle + " " + f.text

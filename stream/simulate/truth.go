@@ -93,6 +93,15 @@ type BrandTotal struct {
 	ShareOfVoice float64 `json:"share_of_voice"`
 	Requested    int64   `json:"requests"` // waits: customer turns (several in a row count once) that needed an answer
 	Answered     int64   `json:"answered"` // of them, by an approved account and not automatically
+	Conduct
+}
+
+// Conduct is how official accounts kept the rules of communication.
+type Conduct struct {
+	Answers      int64 `json:"answers"`              // to customers, by official accounts
+	Unapproved   int64 `json:"unapproved_answers"`   // of them, by accounts that are neither approved nor declared automatic
+	Confidential int64 `json:"confidential_answers"` // of them, with a telephone number that must not be told
+	Compliant    int64 `json:"compliant_answers"`    // of them, neither
 }
 
 // Response is a row that the table responses must show: a wait with the answer that ended it, a wait without an answer
@@ -215,12 +224,13 @@ type ledger struct {
 	rows     []Response
 	requests []int64
 	answered []int64
+	conduct  []Conduct
 }
 
 func newLedger(brands int) *ledger {
 	return &ledger{
 		cells: map[cellKey]*Counts{}, totals: make([]Counts, brands), books: map[stream.Platform]*Books{}, reasons: map[string]int64{},
-		waits: map[waitKey]wait{}, requests: make([]int64, brands), answered: make([]int64, brands),
+		waits: map[waitKey]wait{}, requests: make([]int64, brands), answered: make([]int64, brands), conduct: make([]Conduct, brands),
 	}
 }
 
@@ -268,6 +278,25 @@ func countsOf(p *post, n *naming) Counts {
 		c.Requests = 1
 	}
 	return c
+}
+
+// judge counts a post of an official account that answers a customer.
+func (s *Simulator) judge(p *post) {
+	if p.author.brand == nobody || p.parent == nil || p.kind == stream.Repost {
+		return
+	}
+	c := &s.truth.conduct[p.author.brand]
+	c.Answers++
+	unapproved := !p.author.approved && !p.author.automatic
+	if unapproved {
+		c.Unapproved++
+	}
+	if p.leaks {
+		c.Confidential++
+	}
+	if !unapproved && !p.leaks {
+		c.Compliant++
+	}
 }
 
 // count adds what the post means to the cells, or takes it away (an edit replaces the version before).
@@ -342,6 +371,7 @@ func (s *Simulator) Truth() *Truth {
 		c := &l.totals[i]
 		b := BrandTotal{
 			Brand: s.brands[i].key, Mentions: c.Labelled() + c.Unlabelled, Counts: *c, Requested: l.requests[i], Answered: l.answered[i],
+			Conduct: l.conduct[i],
 		}
 		voice += b.Mentions
 		t.Brands = append(t.Brands, b)

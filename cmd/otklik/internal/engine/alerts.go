@@ -60,7 +60,7 @@ func (e *Engine) courier(a *alerting, p stream.Partition) *alert.Courier {
 	topic := alert.Destination{Name: "kafka", All: true, Sender: &alertTopic{client: e.Kafka, name: name, partitions: int(e.topics[name].Partitions)}}
 	return &alert.Courier{
 		Store: a.store, Partition: p.Number, Destinations: append([]alert.Destination{topic}, a.destinations...),
-		Policy: e.Config.Alerts.Policy(), Wake: a.wake(p), Now: time.Now, Logger: e.Logger,
+		Policy: e.Config.Alerts.Policy(), Wake: a.wake(p), Now: time.Now, Logger: e.Logger, Observer: e.Metrics,
 	}
 }
 

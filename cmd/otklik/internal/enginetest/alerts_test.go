@@ -3,6 +3,8 @@ package enginetest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -13,9 +15,11 @@ import (
 	"otklik/cmd/otklik/internal/config"
 	"otklik/cmd/otklik/internal/enginetest"
 	"otklik/deploy/kafka/kafkatest"
+	"otklik/schemas/schematest"
 	"otklik/sinks/webhook"
 	"otklik/stream"
 	"otklik/stream/alert"
+	"otklik/stream/kafka"
 	"otklik/stream/simulate"
 	"otklik/stream/spike"
 )
@@ -26,13 +30,22 @@ type pager struct {
 	refuse  int
 	refused int
 	got     []alert.Message
+	schema  *schematest.Schema
+	faults  []error // of bodies that do not keep the schema
 }
 
 func (d *pager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var m alert.Message
-	if err := json.NewDecoder(r.Body).Decode(&m); err != nil || r.Header.Get(webhook.HeaderSignature) == "" {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &m)
+	}
+	if fault := d.schema.Check(body); fault != nil {
+		d.faults = append(d.faults, fault)
+	}
+	if err != nil || r.Header.Get(webhook.HeaderSignature) == "" {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -76,7 +89,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 		return sim
 	}
 	cluster := kafkatest.Start(t, kafkatest.Config{Brokers: 1})
-	receiver := &pager{refuse: 3}
+	receiver := &pager{refuse: 3, schema: schematest.Load(t, "../../../../schemas/alert.schema.json")}
 	server := httptest.NewServer(receiver)
 	t.Cleanup(server.Close)
 	s := enginetest.New(t, func(cfg *config.Config) {
@@ -125,6 +138,9 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	if len(messages) < 2 || messages[0].Event != alert.Opened || messages[len(messages)-1].Event != alert.Cleared || receiver.refused != receiver.refuse {
 		t.Fatalf("delivered %+v, after %d refusals", messages, receiver.refused)
 	}
+	if err := errors.Join(receiver.faults...); err != nil {
+		t.Errorf("what was sent does not keep the schema: %v", err)
+	}
 	why := messages[len(messages)-1].Why
 	if why == nil || len(why.Samples) != 3 || why.Audience == 0 || len(why.Words) == 0 || len(why.Products) == 0 || len(why.People) == 0 || len(why.Threads) == 0 {
 		t.Errorf("the reason is %+v", why)
@@ -134,8 +150,9 @@ func TestAlertsOfAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	records := int64(0)
-	for _, r := range ranges {
+	for p, r := range ranges {
 		records += r.End - r.First
+		told(t, s, stream.Partition{Topic: s.Config.Kafka.Topics.Alerts, Number: p}, r.End, receiver.schema)
 	}
 	if records < 2*int64(len(got)) {
 		t.Errorf("%d messages in the topic about %d episodes, want begin and end of each", records, len(got))
@@ -143,6 +160,31 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	left, err := s.ClickHouse.Strings(t.Context(), "SELECT count() FROM "+s.Config.ClickHouse.Database+".alert_reasons")
 	if err != nil || left[0][0] == "0" {
 		t.Errorf("stored reasons: %v, %v", left, err)
+	}
+}
+
+// told reads a partition of the topic of alerts up to its end and checks that what stands there keeps the schema.
+func told(t *testing.T, s *enginetest.Stack, p stream.Partition, end int64, schema *schematest.Schema) {
+	t.Helper()
+	if end == 0 {
+		return
+	}
+	done := errors.New("read to the end")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := s.Kafka.Read(ctx, p, 0, kafka.ReaderConfig{}, func(_ context.Context, b kafka.Batch) error {
+		for i := range b.Records {
+			if err := schema.Check(b.Records[i].Value); err != nil {
+				t.Errorf("%s@%d: %v", p, b.Records[i].Offset, err)
+			}
+		}
+		if b.Next >= end {
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Errorf("read %s: %v", p, err)
 	}
 }
 

@@ -44,6 +44,8 @@ func Compare(t testing.TB, ctx context.Context, ch *clickhouse.Client, truth *si
 			ifNull(toString(response_at), ''), ifNull(toString(round(direct_seconds * 1000)), ''), waiting_id, ifNull(toString(waiting_since), ''),
 			ifNull(toString(round(waiting_seconds * 1000)), ''), responder, toString(toUInt8(approved)), toString(toUInt8(automatic))
 		FROM `+db+`.responses`, nil), responses(truth, erased(t, ctx, ch)))
+	diff(t, "rules of communication", query(t, ctx, ch, `SELECT brand, sum(answers), sum(unapproved), sum(confidential), sum(compliant) FROM `+db+`.compliance_1d GROUP BY brand`, nil),
+		conduct(truth))
 	diff(t, "dead letters", query(t, ctx, ch, `SELECT reason, toString(count()) FROM `+db+`.deadletters GROUP BY reason`, nil), reasons(truth))
 }
 
@@ -151,6 +153,16 @@ func responses(truth *simulate.Truth, gone map[string]bool) []string {
 			r.Brand, string(r.Platform), r.Customer, r.RequestID, sqlTime(r.RequestAt), r.ResponseID, sqlTime(r.ResponseAt), ms(r.DirectMS),
 			r.WaitingID, sqlTime(r.WaitingSince), ms(r.WaitingMS), r.Responder, bit(r.Approved), bit(r.Automatic),
 		}, "|"))
+	}
+	return lines
+}
+
+func conduct(truth *simulate.Truth) []string {
+	var lines []string
+	for i := range truth.Brands {
+		if b := &truth.Brands[i]; b.Answers > 0 {
+			lines = append(lines, fmt.Sprintf("%s|%d|%d|%d|%d", b.Brand, b.Answers, b.Unapproved, b.Confidential, b.Compliant))
+		}
 	}
 	return lines
 }

@@ -46,6 +46,9 @@ type Metrics struct {
 	retries      *prometheus.CounterVec
 	claims       *prometheus.CounterVec
 	statuses     *prometheus.CounterVec
+	episodes     *prometheus.CounterVec
+	deliveries   *prometheus.CounterVec
+	refusals     *prometheus.CounterVec
 	marks        *watermarks
 
 	mu      sync.Mutex
@@ -124,13 +127,25 @@ func NewMetrics(now func() time.Time) *Metrics {
 			Name: "otklik_claim_statuses_total",
 			Help: "Statuses of claims from the care department that were applied; a replay counts again.",
 		}, []string{"brand", "status"}),
+		episodes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "otklik_alert_episodes_total",
+			Help: "Alert episodes that began, and that rose to a higher severity, by rule and the severity they had then.",
+		}, []string{"rule", "severity"}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "otklik_alert_deliveries_total",
+			Help: "Messages about alert episodes, by destination (kafka: the topic) and what became of them: sent, suppressed by the configuration, or failed and given up.",
+		}, []string{"destination", "state"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "otklik_alert_delivery_failures_total",
+			Help: "Attempts to deliver a message about an alert episode that its destination did not take; all but those given up are repeated.",
+		}, []string{"destination"}),
 		marks:   newWatermarks(now),
 		reasons: make(map[string]struct{}),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector(),
 		m.records, m.kafkaRecords, m.late, m.gaps, m.deadLetters, m.lag, m.entries, m.flush, m.flushRows, m.flushErrors, m.restore,
-		m.batch, m.retries, m.claims, m.statuses, m.marks,
+		m.batch, m.retries, m.claims, m.statuses, m.episodes, m.deliveries, m.refusals, m.marks,
 	)
 	return m
 }
@@ -166,6 +181,27 @@ func (m *Metrics) ClaimOpened(brand string) { m.claims.WithLabelValues(brand).In
 // ClaimStatus counts a status of a claim that was applied.
 func (m *Metrics) ClaimStatus(brand string, state stream.ClaimState) {
 	m.statuses.WithLabelValues(brand, state.String()).Inc()
+}
+
+// AlertEpisode counts an episode that began, or rose to a severity: "notice", "warning" or "critical".
+func (m *Metrics) AlertEpisode(rule, severity string) {
+	m.episodes.WithLabelValues(rule, severity).Inc()
+}
+
+// AlertSettled counts a message about an episode that was "sent", "suppressed" or "failed". The destinations are those of the
+// configuration, so their number is bounded.
+func (m *Metrics) AlertSettled(destination, state string) {
+	m.deliveries.WithLabelValues(destination, state).Inc()
+}
+
+// AlertRefused counts an attempt that a destination did not take.
+func (m *Metrics) AlertRefused(destination string) {
+	m.refusals.WithLabelValues(destination).Inc()
+	if destination == "kafka" {
+		m.Retry("kafka")
+		return
+	}
+	m.Retry("webhook")
 }
 
 // Task returns the figures of the task that processes partition p in a stage. Close them when the task ends.

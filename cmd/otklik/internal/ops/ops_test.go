@@ -113,6 +113,40 @@ otklik_freshness_seconds{stage="track"} 20
 	}
 }
 
+func TestMetricsOfAlerts(t *testing.T) {
+	m := ops.NewMetrics(clock)
+	m.AlertEpisode("negativity_spike", "notice")
+	m.AlertEpisode("negativity_spike", "critical")
+	for range 2 {
+		m.AlertSettled("kafka", "sent")
+	}
+	m.AlertSettled("desk", "suppressed")
+	m.AlertRefused("desk")
+	m.AlertRefused("kafka")
+	const want = `
+# HELP otklik_alert_deliveries_total Messages about alert episodes, by destination (kafka: the topic) and what became of them: sent, suppressed by the configuration, or failed and given up.
+# TYPE otklik_alert_deliveries_total counter
+otklik_alert_deliveries_total{destination="desk",state="suppressed"} 1
+otklik_alert_deliveries_total{destination="kafka",state="sent"} 2
+# HELP otklik_alert_delivery_failures_total Attempts to deliver a message about an alert episode that its destination did not take; all but those given up are repeated.
+# TYPE otklik_alert_delivery_failures_total counter
+otklik_alert_delivery_failures_total{destination="desk"} 1
+otklik_alert_delivery_failures_total{destination="kafka"} 1
+# HELP otklik_alert_episodes_total Alert episodes that began, and that rose to a higher severity, by rule and the severity they had then.
+# TYPE otklik_alert_episodes_total counter
+otklik_alert_episodes_total{rule="negativity_spike",severity="critical"} 1
+otklik_alert_episodes_total{rule="negativity_spike",severity="notice"} 1
+# HELP otklik_retries_total Attempts repeated because the target was away or overloaded, by target (kafka, clickhouse, webhook, classifier).
+# TYPE otklik_retries_total counter
+otklik_retries_total{target="kafka"} 1
+otklik_retries_total{target="webhook"} 1
+`
+	names := []string{"otklik_alert_episodes_total", "otklik_alert_deliveries_total", "otklik_alert_delivery_failures_total", "otklik_retries_total"}
+	if err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(want), names...); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReasonsOfDeadLettersAreBounded(t *testing.T) {
 	m := ops.NewMetrics(clock)
 	for i := range 500 {
