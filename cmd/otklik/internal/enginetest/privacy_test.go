@@ -61,7 +61,8 @@ func TestDeleteErases(t *testing.T) {
 			post("early", "boris", "МТС опять не работает, почему?", now.Add(-time.Minute)))
 		db := s.ClickHouse.Database()
 		deadline := time.Now().Add(time.Minute)
-		for scalar(t, s, "SELECT toString(countIf(erased)) FROM "+db+".mentions") != "2" {
+		for scalar(t, s, "SELECT toString(countIf(erased)) FROM "+db+".mentions") != "2" ||
+			scalar(t, s, "SELECT toString(countIf(customer_id = 'boris')) FROM "+db+".responses") != "0" {
 			if time.Now().After(deadline) {
 				t.Fatal("not erased within a minute")
 			}
@@ -110,6 +111,7 @@ func TestPseudonyms(t *testing.T) {
 	for _, column := range []string{
 		"mentions.author_id", "mentions.customer_id", "mentions.parent_author_id", "mentions.repost_author_id", "mentions.thread",
 		"responses.customer_id", "responses.thread", "cases.customer_id", "cases.thread", "turns.author_id", "turns.customer_id", "turns.thread",
+		"claims.customer_id", "claims.thread",
 	} {
 		table, name, _ := strings.Cut(column, ".")
 		rows, err := s.ClickHouse.Strings(t.Context(), "SELECT DISTINCT "+name+" FROM "+store+"."+table)
@@ -131,6 +133,9 @@ func TestPseudonyms(t *testing.T) {
 	for _, column := range []string{"author_name", "author_handle", "url"} {
 		if n := scalar(t, s, "SELECT toString(count()) FROM "+store+".mentions WHERE role != 'own' AND "+column+" != ''"); n != "0" {
 			t.Errorf("%s mentions of customers have a %s", n, column)
+		}
+		if n := scalar(t, s, "SELECT toString(count()) FROM "+store+".claims WHERE "+column+" != ''"); n != "0" {
+			t.Errorf("%s claims have a %s", n, column)
 		}
 	}
 }

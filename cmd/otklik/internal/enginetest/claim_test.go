@@ -1,0 +1,295 @@
+package enginetest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"otklik/cmd/otklik/internal/enginetest"
+	"otklik/schemas"
+	"otklik/stream"
+	"otklik/stream/claim"
+	"otklik/stream/label"
+)
+
+// Texts whose labels and severity the test leans on; it checks that they are what it needs.
+const (
+	grave = "МТС ужас, связь отвратительная, украли деньги, буду жаловаться"
+	mild  = "МТС, интернет ужасно медленный, очень плохо"
+	fine  = "МТС, спасибо, связь отличная, очень доволен"
+)
+
+// claimStory is what a run of the test tells.
+type claimStory struct {
+	*faults
+
+	raw, labels, statuses job
+	at                    stream.Time // noon of the story
+}
+
+func newClaimStory(t *testing.T, seed uint64) *claimStory {
+	t.Helper()
+	s := enginetest.New(t, nil)
+	f := newFaults(t, s, seed)
+	topics := &s.Config.Kafka.Topics
+	partition := func(topic string) job { return job{stream.StageIngest, stream.Partition{Topic: topic}} }
+	c := &claimStory{
+		faults: f, raw: partition(topics.Firehose[stream.Generic]), labels: partition(topics.Labels), statuses: partition(topics.Statuses),
+		at: stream.TimeOf(time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)),
+	}
+	f.raw[c.raw.partition] = stream.Generic
+	f.work = append(f.work, c.raw, c.labels, c.statuses)
+	f.log.now = c.at + stream.Hour
+	return c
+}
+
+// post appends a version of a post; minutes after noon it is published, edited minutes later if edited is not 0. It is delivered a minute late.
+func (c *claimStory) post(id, text string, minute, edited int, followers int64, more string) {
+	at := c.at + stream.Time(minute)*stream.Minute
+	version, delivered := "", at+stream.Minute
+	if edited > 0 {
+		delivered += stream.Time(edited) * stream.Minute
+		version = fmt.Sprintf(`"edited_at":%q,`, (at + stream.Time(edited)*stream.Minute).String())
+	}
+	c.log.add(c.raw.partition, delivered, nil, fmt.Appendf(nil, `{"id":%q,"published_at":%q,%s"author":{"id":"author of %s","name":"name","handle":"handle","followers":%d},"url":"https://example.com/%s","text":%q%s}`,
+		id, at.String(), version, id, followers, id, text, more))
+}
+
+// said appends a correction of a label.
+func (c *claimStory) said(t *testing.T, id string, l stream.Label, minute int) {
+	t.Helper()
+	value, err := label.Append(nil, &label.Message{
+		MentionName: stream.MentionName{Platform: stream.Generic, ItemID: id, Brand: "mts"},
+		Correction:  stream.Correction{Label: l, By: "anna", At: c.at + stream.Time(minute)*stream.Minute},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.log.add(c.labels.partition, c.at+2*stream.Hour, nil, value)
+}
+
+// answers appends statuses of the claim about a post, as "state minute" each.
+func (c *claimStory) answers(t *testing.T, id string, list ...string) {
+	t.Helper()
+	for _, text := range list {
+		name, minute, _ := strings.Cut(text, " ")
+		state, ok := stream.ParseClaimState(name)
+		var n int
+		if _, err := fmt.Sscan(minute, &n); err != nil || !ok {
+			t.Fatalf("%q: %v", text, err)
+		}
+		a := claim.Answer{
+			Claim:       claim.IDOf(&stream.MentionName{Platform: stream.Generic, ItemID: id, Brand: "mts"}),
+			ClaimStatus: stream.ClaimStatus{State: state, By: "desk", At: c.at + stream.Time(n)*stream.Minute, Note: "note of " + text},
+		}
+		value, err := a.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.log.add(c.statuses.partition, c.at+8*stream.Hour, nil, value)
+	}
+}
+
+// creep lets every stage but roll do a few records at a time, and tears most flushes.
+func (c *claimStory) creep() {
+	for _, j := range c.work {
+		if j.stage == stream.StageRoll || c.owners[j] == nil && len(c.log.partitions[j.partition]) == 0 {
+			continue
+		}
+		if len(c.zombies) > 0 && c.rng.IntN(6) == 0 {
+			c.rise()
+		}
+		o := c.owner(j)
+		c.process(j, o, 1+c.rng.IntN(4))
+		switch {
+		case o.torn:
+		case c.rng.IntN(5) == 0:
+			c.zombies = append(c.zombies, zombie{j, o})
+			delete(c.owners, j)
+		default:
+			c.flush(j, o, cut(c.rng.IntN(int(cuts))), c.rng.IntN(6) == 0)
+		}
+		if o.torn {
+			delete(c.owners, j)
+		}
+	}
+}
+
+// tell plays the story. With trouble, flushes are torn and zombies rise on the way.
+func (c *claimStory) tell(t *testing.T, trouble int) {
+	t.Helper()
+	c.post("blogger", grave, 0, 0, 20_000, "")
+	c.post("small", grave, 1, 0, 10, "")
+	c.post("mild", mild, 2, 0, 10, "")
+	c.post("better", grave, 3, 0, 10, "")
+	c.post("better", fine, 3, 5, 10, "")
+	c.post("worse", fine, 4, 0, 10, "")
+	c.post("worse", grave, 4, 5, 10, "")
+	c.post("wrong", grave, 5, 0, 10, "")
+	c.post("wavering", grave, 6, 0, 10, "")
+	c.post("competitor", strings.ReplaceAll(grave, "МТС", "Билайн"), 7, 0, 20_000, "")
+	c.post("gone", grave, 8, 0, 10, "")
+	c.post("small", grave, 1, 0, 10, "") // a duplicate
+	c.log.add(c.raw.partition, c.at+20*stream.Minute, nil, fmt.Appendf(nil, `{"id":"reply","kind":"comment","published_at":%q,"author":{"id":"mts","handle":"mts"},"parent_id":"blogger","thread":"blogger","text":"МТС: напишите подробности, разберёмся"}`,
+		(c.at+20*stream.Minute).String()))
+	c.log.add(c.raw.partition, c.at+30*stream.Minute, nil, fmt.Appendf(nil, `{"id":"gone","kind":"delete","published_at":%q}`, (c.at+30*stream.Minute).String()))
+	c.log.add(c.raw.partition, c.at+6*stream.Hour, nil, fmt.Appendf(nil, `{"id":"again","kind":"comment","published_at":%q,"author":{"id":"author of blogger"},"parent_id":"reply","thread":"blogger","text":"МТС, связь так и не работает"}`,
+		(c.at+6*stream.Hour).String()))
+	for range trouble {
+		c.creep()
+	}
+	c.drain()
+	c.said(t, "wrong", stream.Positive, 60)
+	c.said(t, "wavering", stream.Positive, 60)
+	c.said(t, "wavering", stream.Negative, 70)
+	c.answers(t, "blogger", "resolved 300", "accepted 40", "needs_details 30", "accepted 40")
+	c.answers(t, "small", "reopened 50", "accepted 20", "resolved 40", "resolved 60")
+	c.answers(t, "gone", "rejected 90")
+	c.answers(t, "better", "accepted 90")
+	unknown := strings.Repeat("0", 16)
+	for _, bad := range []string{
+		`{"claim_id":"` + unknown + `","status":"accepted","at":"2026-03-02T12:00:00Z","by":"desk"}`, `{"claim_id":"x","status":"accepted"}`, `{`,
+		`{"claim_id":"` + unknown + `","status":"accepted","at":"2026-03-09T12:00:00Z","by":"desk"}`,
+	} {
+		c.log.add(c.statuses.partition, c.at+8*stream.Hour, nil, []byte(bad))
+	}
+	for range trouble {
+		c.creep()
+	}
+	c.drain()
+	if _, err := c.ClickHouse.Eraser().Erase(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	report, err := c.ClickHouse.Verify(t.Context())
+	if err != nil || !report.OK || report.Claims != 5 || report.ClaimMismatches != 0 {
+		t.Errorf("verify: %d claims, %d mismatches, %v, %v, %v", report.Claims, report.ClaimMismatches, report.Faults, report.Differences, err)
+	}
+}
+
+// rows returns the table claims without what depends on the partition, and the dead letters of the statuses.
+func (c *claimStory) rows(t *testing.T) []string {
+	t.Helper()
+	store := schemas.Store(c.ClickHouse.Database())
+	var out []string
+	for _, query := range []string{
+		"SELECT formatRowNoNewline('JSONEachRow', * EXCEPT (position, partition, written_at)) FROM " + store + ".claims FINAL ORDER BY item_id",
+		"SELECT concat(reason, ' ', toString(source_offset)) FROM " + store + ".deadletters FINAL ORDER BY source_offset, reason",
+		"SELECT concat(item_id, ' ', toString(label), ' ', toString(priority)) FROM " + store + ".mentions FINAL ORDER BY item_id",
+	} {
+		rows, err := c.ClickHouse.Strings(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			out = append(out, r[0])
+		}
+	}
+	return out
+}
+
+// TestClaims tells one story three times, calmly and with torn flushes and zombies: claims are opened, flagged, withdrawn by an edit and by
+// a correction, answered in any order and twice, and erased, and the tables are the same.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	calm := newClaimStory(t, 1)
+	calm.tell(t, 0)
+	want := calm.rows(t)
+	calmClaims(t, calm)
+	for seed := range uint64(enginetest.Number(t, "OTKLIK_SEEDS", 2)) {
+		c := newClaimStory(t, seed+uint64(enginetest.Number(t, "OTKLIK_SEED", 2)))
+		c.tell(t, 12)
+		t.Logf("%d torn flushes, %d zombies, %d began anew", c.crashes, c.revived, c.stale)
+		if got := c.rows(t); !slices.Equal(got, want) {
+			t.Errorf("torn:\n%s\ncalm:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if c.crashes < 10 {
+			t.Error("the test shows nothing")
+		}
+		messages(t, c)
+	}
+}
+
+// calmClaims checks what the readers see.
+func calmClaims(t *testing.T, c *claimStory) {
+	t.Helper()
+	db := c.ClickHouse.Database()
+	rows, err := c.ClickHouse.Strings(t.Context(), `SELECT concat(item_id, ' ', toString(state), if(blogger, ' blogger', ''), ' ', toString(revision), if(text = '', ' no text', ''), if(customer_id = '', ' nobody', ''),
+			' ', toString(toInt64(collection_lag_seconds)), ' ', toString(resolved_cycles), ' ', toString(reopened_cycles)) FROM `+db+`.claims ORDER BY item_id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows {
+		got = append(got, r[0])
+	}
+	want := []string{
+		"better withdrawn 3 60 0 0",
+		"blogger resolved blogger 4 60 1 1", // the customer wrote again an hour after the resolution
+		"gone rejected 2 no text nobody 60 0 0",
+		"small resolved 5 60 2 1",
+		"wavering open 3 60 0 0",
+		"worse open 1 60 0 0",
+		"wrong withdrawn 2 60 0 0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("claims\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	stages := scalar(t, c.Stack, `SELECT toString(tuple(first_reaction_at, reaction_seconds, first_reaction_seconds, details_seconds, hand_over_seconds, handling_seconds, first_resolution_seconds,
+		full_resolution_seconds)) FROM `+db+`.claim_states WHERE item_id = 'blogger'`)
+	if want := "('2026-03-02 12:20:00.000',1140,1200,600,1200,15600,18000,18000)"; stages != want {
+		t.Errorf("stages %s, want %s", stages, want)
+	}
+	days := scalar(t, c.Stack, `SELECT toString(tuple(sum(claims), sum(withdrawn), sum(bloggers), sum(reacted), sum(handed_over), sum(resolved), sum(waiting), sum(resolved_cycles), sum(reopened_cycles), max(reopen_rate),
+		max(median_hand_over_seconds))) FROM `+db+`.claims_1d`)
+	if !strings.HasPrefix(days, "(5,2,1,1,2,2,2,3,2,0.66") || !strings.HasSuffix(days, ",1200)") {
+		t.Errorf("claims_1d: %s", days)
+	}
+	// The same definition in Go and in SQL, to the last bit.
+	for what, query := range map[string]string{
+		"priorities of mentions and claims differ": `FROM ` + db + `.claims AS c INNER JOIN ` + db + `.mentions AS m USING (brand, platform, item_id) WHERE c.state != 'withdrawn' AND c.priority != m.priority`,
+		"factors that are not the formula": `FROM ` + db + `.mentions WHERE role = 'customer' AND label = 'negative'
+			AND severity_factor != (1 + severity) * ((1 + if(corrected_at IS NULL, toFloat64(negative_score), 1)) / 2)`,
+		"posts without their priority": `FROM ` + db + `.posts WHERE (label = 'negative') != (priority > 0)`,
+	} {
+		if n := scalar(t, c.Stack, "SELECT toString(count()) "+query); n != "0" {
+			t.Errorf("%s: %s", what, n)
+		}
+	}
+	messages(t, c)
+}
+
+// messages checks that the newest message about every claim tells what its row does.
+func messages(t *testing.T, c *claimStory) {
+	t.Helper()
+	newest := map[string]claim.Message{}
+	for p, records := range c.log.partitions {
+		if p.Topic != c.Config.Kafka.Topics.Claims {
+			continue
+		}
+		for i := range records {
+			var m claim.Message
+			if err := json.Unmarshal(records[i].Value, &m); err != nil || m.ID != string(records[i].Key) {
+				t.Fatalf("%s: %v", records[i].Value, err)
+			}
+			if m.Revision >= newest[m.ID].Revision {
+				newest[m.ID] = m
+			}
+		}
+	}
+	rows, err := c.ClickHouse.Strings(t.Context(), "SELECT id, concat(toString(state), ' ', toString(revision)) FROM "+c.ClickHouse.Database()+".claims")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != len(newest) {
+		t.Errorf("messages about %d claims, %d are stored", len(newest), len(rows))
+	}
+	for _, r := range rows {
+		m := newest[r[0]]
+		if got := fmt.Sprintf("%s %d", m.State, m.Revision); got != r[1] {
+			t.Errorf("claim %s is told as %s, and is %s", r[0], got, r[1])
+		}
+	}
+}
