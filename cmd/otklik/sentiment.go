@@ -37,18 +37,25 @@ training on times that it has not seen, and measure a model on texts of your own
 
 func newSentimentTrainCommand() *cobra.Command {
 	var data, out, card, hard, confusion, settings string
+	var without []string
 	cmd := &cobra.Command{
 		Use:   "train --data DIR --out FILE",
 		Short: "Train the model from labelled texts",
 		Long: `Reads the training files of DIR and writes a model file, and its card if you ask for one. The same files and settings give the
 same model, byte for byte (on one processor architecture). The model holds hashed weights only, no text.`,
 		Example: `  otklik sentiment train --data ../data/sentiment --out model.bin
-  otklik sentiment train --data ../data/sentiment --out model.bin --card MODEL.md --hard stream/sentiment/testdata/hard.tsv`,
+  otklik sentiment train --data ../data/sentiment --out model.bin --card MODEL.md --hard stream/sentiment/testdata/hard.tsv
+  otklik sentiment train --data ../data/sentiment --out free.bin --without en_airline_train.tsv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			set, err := loadSentimentSettings(settings)
 			if err != nil {
 				return err
+			}
+			for _, file := range without {
+				if err := set.Without(file); err != nil {
+					return err
+				}
 			}
 			progress := newStepBar(cmd.ErrOrStderr())
 			t, err := sentiment.Train(cmd.Context(), data, set, progress.step)
@@ -79,6 +86,7 @@ same model, byte for byte (on one processor architecture). The model holds hashe
 	cmd.Flags().StringVar(&confusion, "confusion", "", "JSON file to write the counts of its errors to, for the adjusted shares")
 	cmd.Flags().StringVar(&hard, "hard", "", "TSV file of hard posts whose scores stand in the card")
 	cmd.Flags().StringVar(&settings, "settings", "", "settings of the training (default: those of the built-in model)")
+	cmd.Flags().StringSliceVar(&without, "without", nil, "training `file` to leave out, because of its licence for example")
 	cobra.CheckErr(cmd.MarkFlagRequired("data"))
 	cobra.CheckErr(cmd.MarkFlagRequired("out"))
 	return cmd

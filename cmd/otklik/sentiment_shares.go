@@ -34,6 +34,9 @@ that analysts have given here, each as one text. So a hundred labels of a random
 right as well as correcting what is wrong: labels of which most are corrections say nothing about how often the model errs, and are
 not used. Which mentions are labelled by hand may depend on the model's label, but on nothing else.
 
+The value goes only as far from the raw share as the errors are known. On a kind of text that the model was not measured on it is still no
+nearer to the truth than the raw share; the interval is what tells more, because that of the raw share is far too narrow there.
+
 The state is ok; too_few: noise alone makes an interval wider than 0.4; weak_matrix: the errors are not known well enough;
 misfit: labels like these do not come from such errors; no_matrix: nothing is known of the model.`,
 		Example: `  otklik sentiment shares -c otklik.yaml --since 2026-03-01 --until 2026-04-01

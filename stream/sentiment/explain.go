@@ -100,6 +100,11 @@ func (m *Model) Explain(text, lang string, target Target) Explanation {
 		}
 		add(faceNames[i], "", net(w))
 	}
+	if c := x.surface.emojiAlone(); c != neutral {
+		var w [classes]float32
+		w[c] = emojiAlone
+		add("emoji without a word", "", net(w))
+	}
 	out.Reasons = merge(out.Reasons)
 	return out
 }

@@ -40,8 +40,9 @@ func newFrequencies(posts []*post, minPosts int) *frequencies {
 
 // columns maps the features that are in use to the parameters of the training: first the buckets of the tables, then the surface.
 type columns struct {
-	of [tables][]int32 // −1: not in use
-	n  int             // rows of buckets and surface
+	of    [tables][]int32 // −1: not in use
+	n     int             // rows of buckets and surface
+	scale []float32       // by row: what values are multiplied with in the training, and weights after it
 }
 
 func newColumns(f *frequencies) *columns {
@@ -58,18 +59,65 @@ func newColumns(f *frequencies) *columns {
 		}
 	}
 	c.n += faces
+	c.scale = make([]float32, c.n)
+	for i := range c.scale {
+		c.scale[i] = 1
+	}
 	return c
+}
+
+// weighEvidence lets the penalty bear less on buckets that tell the classes apart: values are multiplied with
+//
+//	1 − share + share · max over the classes of |log odds of the class with the bucket − log odds without knowing|
+//
+// (S. Wang and C. Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012, for more than two classes).
+func (c *columns) weighEvidence(posts []*post, weights []float64, share float64) {
+	const prior = 2 // posts without the evidence that are added to those of a bucket
+	var total [classes]float64
+	count := make([][classes]float64, c.n)
+	seen := make([]int, c.n)
+	for i, p := range posts {
+		total[p.label] += weights[i]
+		for t := range tables {
+			for _, b := range p.buckets[t] {
+				if row := c.of[t][b]; row >= 0 && seen[row] != i+1 {
+					seen[row] = i + 1
+					count[row][p.label] += weights[i]
+				}
+			}
+		}
+	}
+	all := total[0] + total[1] + total[2]
+	for row := range c.n - faces {
+		n := &count[row]
+		sum := n[0] + n[1] + n[2]
+		top := 0.0
+		for k := range classes {
+			expected := total[k] / all
+			if expected > 0 && expected < 1 {
+				q := (n[k] + prior*expected) / (sum + prior)
+				top = max(top, math.Abs(math.Log(q/(1-q))-math.Log(expected/(1-expected))))
+			}
+		}
+		c.scale[row] = float32(1 - share + share*top)
+	}
 }
 
 // sample is a post as the optimiser sees it: sorted parameter rows with their values, which must equal what sums weighs.
 type sample struct {
 	index  []int32
 	value  []float32
-	label  int
+	target [classes]float64 // probability of each class: 1 for the label
 	weight float64
 }
 
-// samplesOf makes the samples of the posts; labels and weights are the caller's.
+// label makes the sample one of the class.
+func (s *sample) label(class int) {
+	s.target = [classes]float64{}
+	s.target[class] = 1
+}
+
+// samplesOf makes the samples of the posts; targets and weights are the caller's.
 func samplesOf(posts []*post, f *frequencies, c *columns) []sample {
 	type cell struct {
 		row   int32
@@ -90,7 +138,7 @@ func samplesOf(posts []*post, f *frequencies, c *columns) []sample {
 			norm := normOf(squares[blockOf[t]])
 			for _, b := range p.buckets[t] {
 				if row := c.of[t][b]; row >= 0 {
-					cells = append(cells, cell{row, float32(f[t][b]) / idfUnit * norm})
+					cells = append(cells, cell{row, float32(f[t][b]) / idfUnit * norm * c.scale[row]})
 				}
 			}
 		}
@@ -116,9 +164,10 @@ func samplesOf(posts []*post, f *frequencies, c *columns) []sample {
 	return out
 }
 
-// problem is the training of one part: a weighted logistic regression per class against the rest, with an L2 penalty. The
+// problem is the training of one part: a weighted logistic regression of the classes, with an L2 penalty. The
 // weight of a term is a parameter of its own plus the product of its word vector with the vector parameters.
 type problem struct {
+	softmax bool // one regression of all classes; else one of each class against the rest
 	samples []sample
 	rows    int     // of columns
 	penalty float64 // on half the sum of the squared parameters, the biases excepted
@@ -187,7 +236,7 @@ func (p *problem) loss(w, grad []float64) float64 {
 			clear(g)
 			from, to := len(p.samples)*k/shards, len(p.samples)*(k+1)/shards
 			for i := from; i < to; i++ {
-				losses[k] += p.samples[i].loss(whole, g)
+				losses[k] += p.samples[i].loss(whole, g, p.softmax)
 			}
 			return nil
 		})
@@ -223,33 +272,31 @@ func (p *problem) loss(w, grad []float64) float64 {
 	return sum
 }
 
-// loss adds the gradient of one sample to g and returns its loss: the binary logistic losses of its class and of the others.
-func (s *sample) loss(w, g []float64) float64 {
-	bias := len(w) - classes
-	z := [classes]float64{w[bias], w[bias+1], w[bias+2]}
-	for j, b := range s.index {
-		v, at := float64(s.value[j]), int(b)*classes
-		row := w[at : at+classes : at+classes]
-		z[0] += v * row[0]
-		z[1] += v * row[1]
-		z[2] += v * row[2]
-	}
+// loss adds the gradient of one sample to g and returns its loss, the cross entropy of its target and the probabilities.
+func (s *sample) loss(w, g []float64, softmax bool) float64 {
+	z := s.logits(w)
 	var d [classes]float64
 	var loss float64
-	for c := range d {
-		x := z[c] // the margin: positive where the sample is on the right side
-		if c != s.label {
-			x = -x
+	if softmax {
+		top, sum := max(z[0], z[1], z[2]), 0.0
+		for c := range d {
+			d[c] = math.Exp(z[c] - top)
+			sum += d[c]
 		}
-		e := math.Exp(-math.Abs(x))
-		loss += math.Log1p(e) + max(-x, 0)
-		miss := e / (1 + e) // sigmoid(−x)
-		if x < 0 {
-			miss = 1 / (1 + e)
+		loss = top + math.Log(sum)
+		for c := range d {
+			loss -= s.target[c] * z[c]
+			d[c] = s.weight * (d[c]/sum - s.target[c])
 		}
-		d[c] = s.weight * miss
-		if c == s.label {
-			d[c] = -d[c]
+	} else {
+		for c := range d {
+			e := math.Exp(-math.Abs(z[c]))
+			loss += math.Log1p(e) + max(z[c], 0) - s.target[c]*z[c]
+			q := 1 / (1 + e) // sigmoid
+			if z[c] < 0 {
+				q = e / (1 + e)
+			}
+			d[c] = s.weight * (q - s.target[c])
 		}
 	}
 	for j, b := range s.index {
@@ -259,10 +306,30 @@ func (s *sample) loss(w, g []float64) float64 {
 		row[1] += v * d[1]
 		row[2] += v * d[2]
 	}
+	bias := len(w) - classes
 	for c := range d {
 		g[bias+c] += d[c]
 	}
 	return s.weight * loss
+}
+
+// probabilities are what scores say of the classes before they are calibrated.
+func probabilities(z [classes]float64, softmax bool) (q [classes]float64) {
+	top, sum := max(z[0], z[1], z[2]), 0.0
+	for c := range q {
+		if softmax {
+			q[c] = math.Exp(z[c] - top)
+			sum += q[c]
+		} else {
+			q[c] = 1 / (1 + math.Exp(-z[c]))
+		}
+	}
+	for c := range q {
+		if softmax {
+			q[c] /= sum
+		}
+	}
+	return q
 }
 
 // logits returns the scores of a sample under the folded weights.
@@ -270,9 +337,11 @@ func (s *sample) logits(w []float64) (z [classes]float64) {
 	bias := len(w) - classes
 	copy(z[:], w[bias:])
 	for j, b := range s.index {
-		for c := range z {
-			z[c] += float64(s.value[j]) * w[int(b)*classes+c]
-		}
+		v, at := float64(s.value[j]), int(b)*classes
+		row := w[at : at+classes : at+classes]
+		z[0] += v * row[0]
+		z[1] += v * row[1]
+		z[2] += v * row[2]
 	}
 	return z
 }
@@ -291,7 +360,7 @@ func quantise(w []float64, f *frequencies, c *columns) *part {
 		for k := range classes {
 			weight := func(b int) float64 {
 				if row := c.of[t][b]; row >= 0 {
-					return w[int(row)*classes+k] * float64(f[t][b]) / idfUnit
+					return w[int(row)*classes+k] * float64(f[t][b]) / idfUnit * float64(c.scale[row])
 				}
 				return 0
 			}

@@ -2,6 +2,7 @@ package sentiment
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -128,7 +129,7 @@ func TestTokens(t *testing.T) {
 		{"Ёлка не РАБОТАЕТ!!!", "елка не работает !!!"},
 		{"МТС лучше Билайна", "BRAND лучше OTHER"},
 		{"@somebody привет https://example.com/a?b. ок", "USER привет LINK ок"},
-		{"оооочень круууто", "оочень крууто"},
+		{"оооочень круууто, sooo", "очень круто soo"},
 		{"it's 100% fine :-)", "it's NUM fine +"},
 		{"ну(( да)) :( xD", "ну - да + - +"},
 		{"#хорошо #1 a.b", "хорошо NUM a b"},
@@ -326,6 +327,30 @@ func BenchmarkDecode(b *testing.B) {
 	for b.Loop() {
 		if _, err := Decode(shipped); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestEmojiAlone: emoji beside names only say all that there is to say, in the list's mood; with words, the words count too.
+func TestEmojiAlone(t *testing.T) {
+	m := defaultModel(t)
+	var s Scratch
+	for _, tt := range []struct {
+		text string
+		want stream.Label
+	}{
+		{"Билайн 😃😃", stream.Positive},
+		{"😖 Билайн", stream.Negative},
+		{"Билайн 🏢", stream.Neutral},
+	} {
+		target := Target{Spans: spanOf(tt.text, "Билайн")}
+		label, scores := m.Classify(tt.text, "ru", target, &s)
+		e := m.Explain(tt.text, "ru", target)
+		if label != tt.want || e.Label != label || e.Scores != scores {
+			t.Errorf("%s is %s %v, explained as %s; want %s", tt.text, label, scores, e.Label, tt.want)
+		}
+		if found := strings.Contains(fmt.Sprint(e.Reasons), "emoji without a word"); found != (tt.want != stream.Neutral) {
+			t.Errorf("%s: reasons %v", tt.text, e.Reasons)
 		}
 	}
 }

@@ -167,7 +167,26 @@ func (x *sums) logits(p *part) [classes]float32 {
 			}
 		}
 	}
+	if c := x.surface.emojiAlone(); c != neutral {
+		out[c] += emojiAlone
+	}
 	return out
+}
+
+// emojiAlone is the logit of the mood of emoji that stand alone or beside names only. The training files hold hardly any such post, so
+// it is set, not learnt.
+const emojiAlone = 5
+
+// emojiAlone returns the class that the emoji of a text without words speak for; neutral if there are words, or they speak for none.
+func (s *surface) emojiAlone() int {
+	switch {
+	case s.words > 0 || s.cheer == 0:
+		return neutral
+	case s.cheer > 0:
+		return positive
+	default:
+		return negative
+	}
 }
 
 // normOf returns what the weights of a block are multiplied with: the inverse document frequencies are folded into them, so it is

@@ -55,11 +55,41 @@ type PartSettings struct {
 	Company bool               `yaml:"company"` // of texts about a brand
 	Balance float64            `yaml:"balance"` // power of the inverse class frequency that weighs a row
 	Sources map[string]float64 `yaml:"sources"`
-	Pseudo  map[string]float64 `yaml:"pseudo"` // files without labels, labelled by a first training
+	// Pseudo are files without labels: a first training says how likely each class is, and a second one learns that.
+	Pseudo map[string]float64 `yaml:"pseudo"`
+	// Softmax trains one regression of all classes instead of one of each class against the rest.
+	Softmax bool `yaml:"softmax"`
+	// Evidence is how far features are weighed by how well they tell the classes apart: 0 not at all, 1 by nothing else.
+	Evidence float64 `yaml:"evidence"`
+	// MinPosts takes the place of the optimiser's; 0: that one counts.
+	MinPosts int `yaml:"min_posts"`
 }
 
 //go:embed settings.yaml
 var settingsYAML []byte
+
+// Without leaves the labels of a training file out: its posts serve no part as a source, nor as posts without labels. Its error says
+// which files there are, and which part would be left without any.
+func (s *Settings) Without(file string) error {
+	at := slices.IndexFunc(s.Files, func(f FileSettings) bool { return f.File == file })
+	if at < 0 {
+		names := make([]string, 0, len(s.Files))
+		for _, f := range s.Files {
+			names = append(names, f.File)
+		}
+		return fmt.Errorf("leave out %s: no such file in the settings; they have %s", file, strings.Join(names, ", "))
+	}
+	s.Files = slices.Delete(slices.Clone(s.Files), at, at+1)
+	for i := range s.Parts {
+		p := &s.Parts[i]
+		delete(p.Sources, file)
+		delete(p.Pseudo, file)
+		if len(p.Sources) == 0 {
+			return fmt.Errorf("leave out %s: the part %q has no other source; give it one in settings of your own", file, p.Name)
+		}
+	}
+	return nil
+}
 
 // DefaultSettings returns the settings of the shipped model.
 func DefaultSettings() (*Settings, error) { return ParseSettings(settingsYAML) }
@@ -103,6 +133,12 @@ func (s *Settings) check() error {
 	for _, p := range s.Parts {
 		if p.Balance < 0 || p.Balance > 1 {
 			fault("parts: %s has the balance %v, which must be between 0 (none) and 1 (classes weigh alike)", p.Name, p.Balance)
+		}
+		if p.Evidence < 0 || p.Evidence > 1 {
+			fault("parts: %s has the evidence %v, which must be between 0 and 1", p.Name, p.Evidence)
+		}
+		if p.MinPosts < 0 {
+			fault("parts: %s has min_posts %d, which must be positive, or 0 for that of the optimiser", p.Name, p.MinPosts)
 		}
 		if len(p.Sources) == 0 {
 			fault("parts: %s has no sources", p.Name)

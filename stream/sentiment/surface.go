@@ -8,6 +8,7 @@ type surface struct {
 	exclamations, questions, dots           int
 	smiles, frowns                          int
 	links, users, numbers, emoji            int
+	cheer                                   int // emoji in a good mood less those in a bad one
 	brand, other, retweet, byUser, anything bool
 	negated                                 int // tokens that the last negation still turns
 	lex                                     [lexicons]lexSum
@@ -71,6 +72,7 @@ func (s *surface) add(k *token, b []byte, lex [lexicons]int8, negates, retweet b
 		s.numbers++
 	case emojiToken:
 		s.emoji++
+		s.cheer += int(k.mood)
 		switch {
 		case k.mood > 0:
 			s.smiles++

@@ -29,7 +29,7 @@ type token struct {
 	kind     tokenKind
 	mood     int8 // of smileToken and emojiToken: +1, −1; 0 where an emoji says neither
 	caps     bool // a word of two or more capital letters
-	long     bool // a word with a letter three times in a row (shortened to two)
+	long     bool // a word with a letter three times in a row (shortened to two, in Cyrillic to one)
 	cyrillic bool
 	hashtag  bool
 	from, to int32
@@ -243,6 +243,9 @@ func (t *tokens) word(text string, hashtag bool) int {
 		i += n
 		if r == last {
 			if run++; run >= 3 {
+				if run == 3 && r >= 'а' && r <= 'я' {
+					t.buf = t.buf[:len(t.buf)-2] // a letter that is drawn out is seldom a double one in Russian
+				}
 				k.long = true
 				continue
 			}
@@ -329,13 +332,14 @@ func emoticon(text string, open bool) (mood int8, n int) {
 	return 0, 0
 }
 
-// emojiMood are the emoji whose mood is beyond doubt; tears of any kind are not.
+// emojiMood are the emoji whose mood is beyond doubt, in the order of Unicode's charts; tears of any kind, which may be of laughter, are
+// not. Some say it of a service: a rocket of its speed, a snail of its slowness.
 var emojiMood = func() map[rune]int8 {
 	m := map[rune]int8{}
-	for _, r := range "😀😃😄😁😆😊🙂😇🥰😍🤩😘😗😚😙😋🤗😎🥳👍👏🙌👌💪❤🧡💛💚💙💜💖💗💓💞💕😻🎉🔥💯✨🌟⭐😌☺♥🤝💋" {
+	for _, r := range "😀😃😄😁😆🙂😊😇🥰😍🤩😘😗☺😚😙😋😛😜😝🤗😎🥳😌😺😸😻😽💋💘💝💖💗💓💞💕💟❣❤🧡💛💚💙💜🤎🖤🤍♥💯👌✌🤟👍👏🙌🤝🙏💪🎉🎊🏆🏅🥇🌟⭐✨🔥🌈🌹🚀" {
 		m[r] = 1
 	}
-	for _, r := range "😠😡🤬👎😤😒🙁☹😞😟😖😣😩😫😰😨😱😥😢😿😾💔🤮🤢💩🖕😑😕😔🤦🙄😓🤯😵" {
+	for _, r := range "😒🙄😑😬😔🤢🤮😵🤯😕😟🙁☹😦😧😨😰😥😢😱😖😣😞😓😩😫🥱😤😡😠🤬👿☠💩🤡🙀😿😾💔👎🖕🤦🐌🐢📵🚫🆘🪦⚰💸" {
 		m[r] = -1
 	}
 	return m

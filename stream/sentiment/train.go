@@ -1,6 +1,7 @@
 package sentiment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -121,13 +122,16 @@ func (c *corpus) fitPart(ctx context.Context, set *PartSettings, turn int, progr
 			posts, weights = append(posts, p), append(weights, w)
 		}
 	}
-	f := newFrequencies(posts, c.set.Optimiser.MinPosts)
+	f := newFrequencies(posts, cmp.Or(set.MinPosts, c.set.Optimiser.MinPosts))
 	cols := newColumns(f)
-	samples := samplesOf(posts, f, cols)
-	for i, p := range posts {
-		samples[i].label, samples[i].weight = p.label, weights[i]
+	if set.Evidence > 0 {
+		cols.weighEvidence(posts[:labelled], weights, set.Evidence)
 	}
-	problem := &problem{rows: cols.n, penalty: c.set.Optimiser.Penalty}
+	samples := samplesOf(posts, f, cols)
+	for i, p := range posts[:labelled] {
+		samples[i].label(p.label)
+	}
+	problem := &problem{rows: cols.n, penalty: c.set.Optimiser.Penalty, softmax: set.Softmax}
 	if v := c.vectors[languageOf(set.Lang)]; v != nil && len(v.list) > 0 {
 		problem.vectors, problem.vector = v, vectorRows(v, posts, cols)
 	}
@@ -144,10 +148,9 @@ func (c *corpus) fitPart(ctx context.Context, set *PartSettings, turn int, progr
 	if len(posts) > labelled {
 		whole := problem.fold(w)
 		for i := labelled; i < len(samples); i++ {
-			samples[i].label = largest(narrow(samples[i].logits(whole)))
+			samples[i].target, samples[i].weight = probabilities(samples[i].logits(whole), set.Softmax), weights[i]
 		}
 		problem.samples = samples
-		balance(samples, posts, weights, set.Balance)
 		if w, err = problem.solve(ctx, w, &c.set.Optimiser, func(done float64) { progress(share + done*share) }); err != nil {
 			return nil, err
 		}
@@ -157,14 +160,7 @@ func (c *corpus) fitPart(ctx context.Context, set *PartSettings, turn int, progr
 	return p, nil
 }
 
-func narrow(z [classes]float64) (f [classes]float32) {
-	for c := range z {
-		f[c] = float32(z[c])
-	}
-	return f
-}
-
-// balance weighs the samples: each by its weight and the inverse frequency of its class in its file, because files differ in what is
+// balance weighs the samples of labelled posts: each by its weight and the inverse frequency of its class in its file, because files differ in what is
 // rare, to a power: 1 makes the classes of a file weigh alike.
 func balance(samples []sample, posts []*post, weights []float64, power float64) {
 	type group struct {
@@ -174,13 +170,13 @@ func balance(samples []sample, posts []*post, weights []float64, power float64) 
 	count := map[group]float64{}
 	total := map[*FileSettings]float64{}
 	for i := range samples {
-		count[group{posts[i].file, samples[i].label}] += weights[i]
+		count[group{posts[i].file, posts[i].label}] += weights[i]
 		total[posts[i].file] += weights[i]
 	}
 	whole := map[*FileSettings]float64{} // after the balancing, which must not change what a file weighs
 	for i := range samples {
 		f := posts[i].file
-		samples[i].weight = weights[i] * math.Pow(total[f]/(classes*count[group{f, samples[i].label}]), power)
+		samples[i].weight = weights[i] * math.Pow(total[f]/(classes*count[group{f, posts[i].label}]), power)
 		whole[f] += samples[i].weight
 	}
 	for i := range samples {

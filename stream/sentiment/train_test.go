@@ -28,7 +28,7 @@ files:
   - {file: en.tsv.gz, lang: en, name: English, licence: own}
 parts:
   - {name: Russian, lang: ru, balance: 1, sources: {ru.tsv: 1}, pseudo: {ru_open.tsv: 0.5}}
-  - {name: English, lang: en, company: true, balance: 0.5, sources: {en.tsv.gz: 1}}
+  - {name: English, lang: en, company: true, balance: 0.5, softmax: true, evidence: 0.5, min_posts: 1, sources: {en.tsv.gz: 1}}
 `
 
 // ownRows makes texts of our own words: a mood word among filler.
@@ -194,6 +194,29 @@ func TestSettingsFaults(t *testing.T) {
 	}
 }
 
+func TestWithout(t *testing.T) {
+	set, err := DefaultSettings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Without("en_airline_train.tsv"); err != nil {
+		t.Error(err)
+	}
+	if err := set.check(); err != nil {
+		t.Error(err)
+	}
+	for i := range set.Parts {
+		if _, ok := set.Parts[i].Sources["en_airline_train.tsv"]; ok {
+			t.Errorf("%s still learns from it", set.Parts[i].Name)
+		}
+	}
+	for file, want := range map[string]string{"nothing.tsv": "ru_rusentitweet_train.tsv", "en_crowdflower_brands.tsv": "English, about a brand"} {
+		if err := set.Without(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", file, err, want)
+		}
+	}
+}
+
 // ownCorpus reads the own files.
 func ownCorpus(t *testing.T) *corpus {
 	t.Helper()
@@ -210,18 +233,29 @@ func ownCorpus(t *testing.T) *corpus {
 
 // TestGradient compares the gradient with differences of the loss, word vectors included.
 func TestGradient(t *testing.T) {
+	for name, softmax := range map[string]bool{"each against the rest": false, "softmax": true} {
+		t.Run(name, func(t *testing.T) { gradient(t, softmax) })
+	}
+}
+
+func gradient(t *testing.T, softmax bool) {
+	t.Helper()
 	c := ownCorpus(t)
 	posts := c.posts[:40]
 	f := newFrequencies(posts, 1)
 	cols := newColumns(f)
-	p := &problem{samples: samplesOf(posts, f, cols), rows: cols.n, penalty: 1}
+	p := &problem{samples: samplesOf(posts, f, cols), rows: cols.n, penalty: 1, softmax: softmax}
 	p.vectors = c.vectors[langRussian]
 	if len(p.vectors.list) == 0 {
 		t.Fatal("no word vectors")
 	}
 	p.vector = vectorRows(p.vectors, posts, cols)
 	for i := range p.samples {
-		p.samples[i].label, p.samples[i].weight = posts[i].label, 1+float64(i%3)
+		p.samples[i].label(posts[i].label)
+		p.samples[i].weight = 1 + float64(i%3)
+		if i%4 == 0 {
+			p.samples[i].target = [classes]float64{0.2, 0.5, 0.3}
+		}
 	}
 	p.whole = make([]float64, classes*(p.rows+1))
 	for i := range p.grads {
@@ -258,6 +292,11 @@ func TestSamplesEqualLogits(t *testing.T) {
 	posts := c.posts[:200]
 	f := newFrequencies(posts, 1)
 	cols := newColumns(f)
+	weights := make([]float64, len(posts))
+	for i := range weights {
+		weights[i] = 1
+	}
+	cols.weighEvidence(posts, weights, 0.5)
 	samples := samplesOf(posts, f, cols)
 	r := rand.New(rand.NewPCG(5, 6))
 	w := make([]float64, classes*(cols.n+1))
