@@ -23,9 +23,10 @@ type GroupConfig struct {
 	SessionTimeout   time.Duration // default 10 s
 	Heartbeat        time.Duration // default 2 s
 	RebalanceTimeout time.Duration // default 30 s
-	// Drain lets a member without partitions count as finished instead of standing by.
-	Drain  bool
-	Logger *slog.Logger
+	// Drained lets the group end: a member whose partitions are finished, or that has none, asks it until it says that those of all
+	// members are, and takes over what another one leaves behind meanwhile. Nil: a member without partitions stands by for ever.
+	Drained func(context.Context) (bool, error)
+	Logger  *slog.Logger
 }
 
 // Assignment is one partition that a generation gives to this process.
@@ -40,7 +41,8 @@ type Assignment struct {
 // RunGroup joins the group and calls run once for each partition that a generation assigns, each in a goroutine of its own.
 // The context of run ends when the generation does (a rebalance, or ctx ending); run must then put its state in order and return
 // quickly, because the next generation waits for it. A nil return of run means "nothing more to do here": RunGroup
-// returns nil when all partitions of a generation have said so. An error of run ends the group and is returned.
+// returns nil when all partitions of a generation have said so, and with GroupConfig.Drained not before that does, too. An error of run
+// ends the group and is returned.
 func (c *Client) RunGroup(ctx context.Context, cfg GroupConfig, run func(context.Context, Assignment) error) error {
 	if cfg.SessionTimeout <= 0 {
 		cfg.SessionTimeout = 10 * time.Second
@@ -169,6 +171,10 @@ func (g *groupRun) generation(ctx, gctx context.Context, gen *kafkago.Generation
 		}
 	}
 	err := tasks.Wait()
+	drained := false
+	if err == nil && runCtx.Err() == nil && g.cfg.Drained != nil {
+		drained, err = g.awaitDrained(runCtx)
+	}
 	if errors.Is(err, ErrRejoin) {
 		if g.cfg.Logger != nil {
 			g.cfg.Logger.Error("generation given up", "group", g.cfg.ID, "generation", gen.ID, "error", err)
@@ -186,12 +192,36 @@ func (g *groupRun) generation(ctx, gctx context.Context, gen *kafkago.Generation
 	if runCtx.Err() != nil {
 		return false
 	}
-	if n == 0 && !g.cfg.Drain {
+	if n == 0 && !drained {
 		// More members than partitions: stand by in this generation, a later one may bring work.
 		<-runCtx.Done()
 		return false
 	}
 	return true
+}
+
+// drainedInterval is how often a member that is finished asks whether the others are.
+const drainedInterval = 200 * time.Millisecond
+
+// awaitDrained returns true when the partitions of all members are finished, and false when ctx ends before.
+func (g *groupRun) awaitDrained(ctx context.Context) (bool, error) {
+	for {
+		drained, err := g.cfg.Drained(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return false, nil //nolint:nilerr // the generation has ended: the next one asks again
+		case err != nil:
+			return false, err
+		case drained:
+			return true, nil
+		}
+		again := time.NewTimer(drainedInterval)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+		}
+	}
 }
 
 func partitionCount(gen *kafkago.Generation) int {

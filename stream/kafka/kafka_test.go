@@ -227,8 +227,9 @@ func TestGroupEndsWithTheErrorOfATask(t *testing.T) {
 func TestGroupEndsWhenAllTasksFinished(t *testing.T) {
 	t.Parallel()
 	c, _ := cluster(t, 3)
-	var finished atomic.Int32
-	err := c.RunGroup(t.Context(), kafka.GroupConfig{ID: "g", Topics: []string{"t"}, Drain: true}, func(_ context.Context, a kafka.Assignment) error {
+	var finished, asked atomic.Int32
+	drained := func(context.Context) (bool, error) { return finished.Load() == 3 && asked.Add(1) == 2, nil }
+	err := c.RunGroup(t.Context(), kafka.GroupConfig{ID: "g", Topics: []string{"t"}, Drained: drained}, func(_ context.Context, a kafka.Assignment) error {
 		finished.Add(1)
 		return a.Commit(0)
 	})

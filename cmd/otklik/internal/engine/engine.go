@@ -118,36 +118,42 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // drain runs the stages one after the other, each up to what its topics hold when it begins. Corrections come later, because they are
 // about mentions that the same run may bring, and statuses of claims last, because corrections open claims.
+//
+// Several processes may do so at once. A stage is done when everything before its bound is durable, whoever did it: until then a process that
+// has nothing to do any more stays in the group, and takes over from one that dies. So when any of them ends, everything that the
+// topics held at its start has gone through.
 func (e *Engine) drain(ctx context.Context) error {
 	type leg struct {
 		stage  stream.Stage
 		topics []string
+		until  bound // nil: what the topics hold when it begins
 	}
-	legs := []leg{{stream.StageIngest, e.rawTopics()}, {stream.StageTrack, e.topicsOf(stream.StageTrack)}}
+	legs := []leg{{stage: stream.StageIngest, topics: e.rawTopics()}, {stage: stream.StageTrack, topics: e.topicsOf(stream.StageTrack)}}
 	for _, said := range e.saidTopics() {
-		left, err := e.left(ctx, stream.StageIngest, []string{said})
+		// What is said now is about what the raw topics hold now. What is said later may be about what only another process reads.
+		until, err := e.boundOf(ctx, []string{said})
 		if err != nil {
 			return err
 		}
-		if left > 0 {
-			legs = append(legs, leg{stream.StageIngest, []string{said}}, legs[1])
+		done, err := e.reached(ctx, stream.StageIngest, until)
+		if err != nil {
+			return err
+		}
+		if !done {
+			legs = append(legs, leg{stream.StageIngest, []string{said}, until}, legs[1])
 		}
 	}
-	for _, l := range append(legs, leg{stream.StageRoll, e.topicsOf(stream.StageRoll)}) {
+	for _, l := range append(legs, leg{stage: stream.StageRoll, topics: e.topicsOf(stream.StageRoll)}) {
 		if !slices.Contains(e.Config.Stages, l.stage) {
 			continue
 		}
-		until := map[stream.Partition]int64{}
-		for _, topic := range l.topics {
-			ranges, err := e.Kafka.Ranges(ctx, topic)
-			if err != nil {
+		if l.until == nil {
+			var err error
+			if l.until, err = e.boundOf(ctx, l.topics); err != nil {
 				return err
 			}
-			for n, r := range ranges {
-				until[stream.Partition{Topic: topic, Number: n}] = r.End
-			}
 		}
-		if err := e.stage(ctx, l.stage, l.topics, until); err != nil {
+		if err := e.stage(ctx, l.stage, l.topics, l.until); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -181,11 +187,14 @@ func (e *Engine) topicsOf(stage stream.Stage) []string {
 }
 
 // stage runs one stage on its topics, or some of them, as a member of its consumer group; until bounds it (nil: for ever).
-func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string, until map[stream.Partition]int64) error {
+func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string, until bound) error {
 	limits := &e.Config.Limits
 	group := kafka.GroupConfig{
 		ID: e.Config.Kafka.Group(stage), Topics: topics, WatchPartitions: stage == stream.StageIngest,
-		Drain: until != nil, Logger: e.Logger,
+		Logger: e.Logger,
+	}
+	if until != nil {
+		group.Drained = func(ctx context.Context) (bool, error) { return e.reached(ctx, stage, until) }
 	}
 	return e.Kafka.RunGroup(ctx, group, func(ctx context.Context, a kafka.Assignment) error {
 		observer := e.Metrics.Task(stage, a.Partition)
@@ -193,9 +202,9 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string,
 		if err != nil {
 			return err
 		}
-		end, known := until[a.Partition]
+		held, known := until[a.Partition]
 		if until != nil && !known {
-			return nil // a partition that came after the start belongs to the next run
+			return nil // what came after the start belongs to the next run
 		}
 		if err := e.guardAssignment(ctx, stage, a.Partition); err != nil {
 			if ctx.Err() != nil {
@@ -206,7 +215,7 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string,
 		run := func(ctx context.Context) error {
 			return task.Run(ctx, a, e.Kafka, proc, task.Config{
 				Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRecords,
-				Until: end, Bounded: until != nil, Logger: e.Logger, Observer: observer,
+				Until: held.End, Bounded: until != nil, Logger: e.Logger, Observer: observer,
 				Reader: kafka.ReaderConfig{MaxRecords: limits.MicroBatchRecords, MaxBytes: int(limits.MicroBatchBytes)},
 			})
 		}

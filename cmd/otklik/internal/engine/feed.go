@@ -47,6 +47,44 @@ func (e *Engine) left(ctx context.Context, stage stream.Stage, topics []string) 
 	return left, nil
 }
 
+// bound is what a bounded run has to make durable: everything before the ends of these ranges.
+type bound map[stream.Partition]kafka.Range
+
+// boundOf returns the bound of what the topics hold now.
+func (e *Engine) boundOf(ctx context.Context, topics []string) (bound, error) {
+	b := bound{}
+	for _, topic := range topics {
+		ranges, err := e.Kafka.Ranges(ctx, topic)
+		if err != nil {
+			return nil, err
+		}
+		for n, r := range ranges {
+			b[stream.Partition{Topic: topic, Number: n}] = r
+		}
+	}
+	return b, nil
+}
+
+// reached reports whether a stage has made everything before the bound durable, whichever processes did it.
+func (e *Engine) reached(ctx context.Context, stage stream.Stage, b bound) (bool, error) {
+	saved, err := e.ClickHouse.Positions(ctx)
+	if err != nil {
+		return false, err
+	}
+	next := map[stream.Partition]int64{}
+	for i := range saved {
+		if p := &saved[i]; p.Stage == stage && p.Position.Epoch() == e.topics[p.Partition.Topic].Epoch {
+			next[p.Partition] = p.Position.Next()
+		}
+	}
+	for p, r := range b {
+		if r.First < r.End && next[p] < r.End {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // Feed appends raw records to their topics, each in the partition that its number in its topic gives, so that a feeder that
 // is deterministic goes on exactly where it was killed: what a partition holds tells how far it had come.
 type Feed struct {
