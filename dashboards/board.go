@@ -43,6 +43,7 @@ type board struct {
 	refresh   string
 	variables []variable
 	quarters  bool // marks the beginnings of quarters
+	models    bool // marks where another classifier begins
 	panels    []panel
 }
 
@@ -271,7 +272,7 @@ func clockVariable() variable {
 	return variable{name: "clock", values: []string{"calendar", "business"}, current: "calendar"}
 }
 
-// annotations are the marks on the time series: alert episodes, and the quarters where they matter.
+// annotations are the marks on the time series: alert episodes, and quarters and changes of the classifier where they matter.
 func (b *board) annotations(w *printer) []dashboard.AnnotationQuery {
 	source := ref(clickhouse.Plugin, clickhouseVariable)
 	add := func(name, colour, sql string) dashboard.AnnotationQuery {
@@ -287,6 +288,9 @@ func (b *board) annotations(w *printer) []dashboard.AnnotationQuery {
 	}
 	if b.quarters {
 		list = append(list, add("quarters", colourNeutral, quarterAnnotation))
+	}
+	if b.models {
+		list = append(list, add("models", colourMark, modelAnnotation))
 	}
 	return list
 }

@@ -2,7 +2,11 @@ package dashboards
 
 // careDesk is for the head of support: do we answer, and fast enough?
 func careDesk() board {
-	const pick = "$__timeFilter(since) AND {brand} AND {platform}"
+	const (
+		pick   = "$__timeFilter(since) AND {brand} AND {platform}"
+		days   = "day >= toDate($__fromTime, 'UTC') AND day <= toDate($__toTime, 'UTC') AND {brand} AND {platform}"
+		claims = "$__timeFilter(published_at) AND {brand} AND {platform} AND state != 'withdrawn'"
+	)
 	waiting := func(column, quantile, which string) string {
 		return query("SELECT quantileExactInclusiveOrNull(" + quantile + ")({seconds}) AS " + column + "\nFROM waits WHERE " + pick + " AND " + which)
 	}
@@ -77,6 +81,56 @@ FROM (SELECT brand, platform, item_id, since FROM waits WHERE ` + pick + ` AND a
 LEFT JOIN (SELECT brand, platform, item_id, severity, followers, text, url FROM posts
       WHERE $__timeFilter(published_at) AND {brand} AND {platform} AND needs_answer) AS p USING (brand, platform, item_id)
 ORDER BY waiting_since`),
+			},
+
+			heading("care.claims_row"),
+			{key: "care.claims", kind: number, w: 6, h: 4, cols: []string{"claims"}, def: "priority", drill: "posts", sql: query(`
+SELECT count() AS claims FROM claim_queue WHERE ` + claims)},
+			{key: "care.claims_open", kind: number, w: 6, h: 4, cols: []string{"open_claims"}, def: "priority", drill: "posts", sql: query(`
+SELECT count() AS open_claims FROM claim_queue WHERE ` + claims + ` AND {open_claim}`)},
+			{key: "care.hand_over", kind: number, w: 6, h: 4, cols: []string{"hand_over_median"}, def: "hand_over_time", sql: query(`
+SELECT quantileExactInclusiveOrNull(0.5)(hand_over_seconds) AS hand_over_median FROM claim_states WHERE ` + claims)},
+			{key: "care.reopen", kind: number, w: 6, h: 4, cols: []string{"reopen_rate"}, def: "reopen_rate", sql: query(`
+SELECT sum(reopened_cycles) / nullIf(sum(resolved_cycles), 0) AS reopen_rate FROM claim_states WHERE ` + claims)},
+			{
+				key: "care.stages", kind: rows, w: 12, h: 9, def: "resolution_time", cols: []string{"claim_stage", "reached", "median_seconds", "p90_seconds"},
+				sql: query(`
+SELECT stage.1 AS claim_stage, count(stage.2) AS reached, quantileExactInclusiveOrNull(0.5)(stage.2) AS median_seconds, quantileExactInclusiveOrNull(0.9)(stage.2) AS p90_seconds
+FROM (SELECT arrayJoin([('1', collection_lag_seconds), ('2', reaction_seconds), ('3', details_seconds), ('4', hand_over_seconds), ('5', handling_seconds),
+          ('6', first_resolution_seconds), ('7', full_resolution_seconds)]) AS stage
+      FROM claim_states WHERE ` + claims + `)
+GROUP BY claim_stage ORDER BY claim_stage`),
+			},
+			{key: "care.claims_series", kind: bars, w: 12, h: 9, cols: []string{"claims", "handed_over", "resolved"}, def: "hand_over_time", drill: "posts", sql: query(`
+SELECT $__timeInterval(published_at) AS time, count() AS claims, countIf(handed_over_at IS NOT NULL) AS handed_over, countIf(resolved_at IS NOT NULL) AS resolved
+FROM claim_queue WHERE ` + claims + ` GROUP BY time ORDER BY time`)},
+			{
+				key: "care.departments", kind: rows, w: 24, h: 6, def: "hand_over_time",
+				cols: []string{"department", "claims", "bloggers", "not_received", "open_claims", "handed_over", "resolved", "oldest_claim"},
+				sql: query(`
+SELECT department, count() AS claims, countIf(blogger) AS bloggers, countIf({open_claim} AND handed_over_at IS NULL) AS not_received, countIf({open_claim}) AS open_claims,
+    countIf(handed_over_at IS NOT NULL) AS handed_over, countIf(resolved_at IS NOT NULL) AS resolved,
+    dateDiff('second', minOrNullIf(published_at, {open_claim}), $__toTime) AS oldest_claim
+FROM claim_queue WHERE ` + claims + ` GROUP BY department ORDER BY claims DESC, department`),
+			},
+
+			heading("care.compliance_row"),
+			{key: "care.compliance", kind: number, w: 6, h: 4, cols: []string{"policy_compliance"}, def: "policy_compliance", sql: query(`
+SELECT sum(compliant) / nullIf(sum(answers), 0) AS policy_compliance FROM compliance_1d WHERE ` + days)},
+			{key: "care.brand_answers", kind: number, w: 6, h: 4, cols: []string{"answers"}, def: "policy_compliance", sql: query(`
+SELECT sum(c.answers) AS answers FROM compliance_1d AS c WHERE ` + days)},
+			{key: "care.unapproved", kind: number, w: 6, h: 4, cols: []string{"unapproved"}, def: "policy_compliance", sql: query(`
+SELECT sum(c.unapproved) AS unapproved FROM compliance_1d AS c WHERE ` + days)},
+			{key: "care.confidential", kind: number, w: 6, h: 4, cols: []string{"confidential"}, def: "policy_compliance", sql: query(`
+SELECT sum(c.confidential) AS confidential FROM compliance_1d AS c WHERE ` + days)},
+			{key: "care.compliance_series", kind: lines, w: 8, h: 9, cols: []string{"policy_compliance"}, def: "policy_compliance", sql: query(`
+SELECT toDateTime(day, 'UTC') AS time, sum(compliant) / nullIf(sum(answers), 0) AS policy_compliance FROM compliance_1d WHERE ` + days + ` GROUP BY time ORDER BY time`)},
+			{
+				key: "care.breaches", kind: rows, w: 16, h: 9, def: "policy_compliance",
+				cols: []string{"broken_at", "breach_rule", "account", "platform", "stands", "excerpt", "post_url"},
+				sql: query(`
+SELECT broken_at, toString(rule) AS breach_rule, account, platform, toUInt8(stands) AS stands, substringUTF8(c.excerpt, 1, 300) AS excerpt, link AS post_url
+FROM compliance AS c WHERE $__timeFilter(broken_at) AND {brand} AND {platform} ORDER BY broken_at DESC, item_id, breach_rule LIMIT 100`),
 			},
 		},
 	}

@@ -6,6 +6,7 @@ func crisis() board {
 	const (
 		pick  = "{incident} AND {brand} AND {platform}"
 		waits = "since >= {incident_since} AND since <= {incident_until} AND {brand} AND {platform}"
+		worst = pick + " AND state != 'withdrawn' ORDER BY priority DESC, published_at, item_id LIMIT 20"
 		// Customers who came into a conversation with a complaint after it had begun.
 		joined = `
 SELECT conversation, voice FROM (
@@ -62,11 +63,15 @@ SELECT uniqExactIf(conversation, label = 'negative') AS threads FROM voices WHER
 			{key: "crisis.audience", kind: number, w: 6, h: 4, cols: []string{"audience"}, def: "potential_audience", sql: query(`
 SELECT sum(followers) AS audience
 FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM voices WHERE ` + pick + ` AND label = 'negative' GROUP BY voice)`)},
-			{key: "crisis.joined", kind: number, w: 12, h: 4, cols: []string{"joined"}, def: "parallel_work", sql: query(`
+			{key: "crisis.joined", kind: number, w: 6, h: 4, cols: []string{"joined"}, def: "parallel_work", sql: query(`
 SELECT uniqExact(voice) AS joined FROM (` + joined + `)`)},
-			{key: "crisis.parallel", kind: number, w: 12, h: 4, cols: []string{"parallel_share"}, def: "parallel_work", sql: query(`
+			{key: "crisis.parallel", kind: number, w: 6, h: 4, cols: []string{"parallel_share"}, def: "parallel_work", sql: query(`
 SELECT countIf((conversation, voice) IN (SELECT conversation, voice FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL)) / nullIf(count(), 0) AS parallel_share
 FROM (` + joined + `)`)},
+			{key: "crisis.claims", kind: number, w: 6, h: 4, cols: []string{"claims"}, def: "priority", drill: "posts", sql: query(`
+SELECT count() AS claims FROM claim_queue WHERE ` + pick + ` AND state != 'withdrawn'`)},
+			{key: "crisis.received", kind: number, w: 6, h: 4, cols: []string{"received_share"}, def: "hand_over_time", drill: "care", sql: query(`
+SELECT countIf(handed_over_at IS NOT NULL) / nullIf(count(), 0) AS received_share FROM claim_queue WHERE ` + pick + ` AND state != 'withdrawn'`)},
 
 			{key: "crisis.timeline", kind: bars, w: 24, h: 8, cols: []string{"negatives", "answers"}, def: "negativity_spike", drill: "posts", sql: query(`
 SELECT time, sum(negative) AS negatives, sum(answer) AS answers
@@ -89,6 +94,32 @@ FROM voices WHERE ` + pick + ` GROUP BY phase ORDER BY phase`),
 SELECT arrayJoin(if(empty(products), [''], products)) AS product, countIf(label = 'negative') AS negatives, countIf(label != 'unlabelled') AS labelled,
     negatives / nullIf(labelled, 0) AS negative_share
 FROM voices WHERE ` + pick + ` GROUP BY product HAVING negatives > 0 ORDER BY negatives DESC, product LIMIT 10`),
+			},
+			{
+				key: "crisis.contagion", kind: rows, w: 24, h: 8, def: "parallel_work",
+				cols: []string{
+					"opened_at", "platform", "joined", "joined_before", "joined_after", "before_per_hour", "after_per_hour", "join_median", "coverage",
+				},
+				sql: query(`
+SELECT opened_at, platform, joined, joined_before_answer AS joined_before, joined_after_answer AS joined_after, joins_per_hour_before AS before_per_hour,
+    joins_per_hour_after AS after_per_hour, median_join_seconds AS join_median, c.coverage AS coverage
+FROM contagion AS c WHERE opened_at >= {incident_since} AND opened_at <= {incident_until} AND {brand} AND {platform}
+ORDER BY joined DESC, opened_at, opening_item LIMIT 20`),
+			},
+			{
+				key: "crisis.claim_list", kind: rows, w: 24, h: 8, def: "priority",
+				cols: []string{
+					"priority", "audience_factor", "severity_factor", "product_factor", "blogger", "claim_state", "handed_over_at", "resolved_at", "published_at", "platform", "post", "post_url",
+				},
+				sql: query(`
+SELECT c.priority AS priority, c.audience_factor AS audience_factor, c.severity_factor AS severity_factor, c.product_factor AS product_factor, toUInt8(c.blogger) AS blogger,
+    toString(c.state) AS claim_state, c.handed_over_at AS handed_over_at, c.resolved_at AS resolved_at, c.published_at AS published_at, c.platform AS platform,
+    substringUTF8(p.text, 1, 300) AS post, p.url AS post_url
+FROM (SELECT * FROM claim_queue WHERE ` + worst + `) AS c
+LEFT JOIN (SELECT brand, published_at, platform, item_id, text, url FROM posts
+    WHERE (brand, published_at, platform, item_id) IN (SELECT brand, published_at, platform, item_id FROM claim_queue WHERE ` + worst + `)) AS p
+    USING (brand, published_at, platform, item_id)
+ORDER BY priority DESC, published_at`),
 			},
 			{
 				key: "crisis.starters", kind: rows, w: 24, h: 8, def: "mention", cols: []string{"published_at", "platform", "severity", "followers", "post", "post_url"},

@@ -5,13 +5,15 @@ func posts() board {
 	const (
 		pick  = "$__timeFilter(published_at) AND {brand} AND {platform} AND {named} AND label = 'negative' AND severity >= toUInt8OrZero(${severity:singlequote})"
 		waits = "$__timeFilter(since) AND {brand} AND {platform}"
+		// Claims of the choices at the top, but for the severity: what they are of is in their priority.
+		claims = "$__timeFilter(published_at) AND {brand} AND {platform} AND {named} AND state != 'withdrawn'"
 	)
 	return board{
 		key: "posts", from: "now-24h", refresh: "30s",
 		variables: []variable{
 			sourceVariable(), deskSourceVariable(), brandVariable(true), platformVariable(), productVariable(),
 			{name: "severity", values: []string{"0", "1", "2", "3"}, current: "0"},
-			{name: "state", values: []string{"all", "waiting"}, current: "all"},
+			{name: "state", values: []string{"all", "waiting", "claims"}, current: "all"},
 		},
 		panels: []panel{
 			{key: "posts.count", kind: number, w: 6, h: 4, cols: []string{"negatives"}, def: "mention", sql: query(`
@@ -24,19 +26,35 @@ SELECT countIf(severity >= 2) AS severe FROM voices WHERE ` + pick)},
 			{key: "posts.audience", kind: number, w: 6, h: 4, cols: []string{"audience"}, def: "potential_audience", sql: query(`
 SELECT sum(followers) AS audience
 FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM voices WHERE ` + pick + ` GROUP BY voice)`)},
+			{key: "posts.claims", kind: number, w: 6, h: 4, cols: []string{"open_claims"}, def: "priority", sql: query(`
+SELECT count() AS open_claims FROM claim_queue WHERE ` + claims + ` AND {open_claim}`)},
+			{key: "posts.bloggers", kind: number, w: 6, h: 4, cols: []string{"bloggers"}, def: "priority", sql: query(`
+SELECT countIf(blogger) AS bloggers FROM claim_queue WHERE ` + claims + ` AND {open_claim}`)},
+			{key: "posts.not_received", kind: number, w: 6, h: 4, cols: []string{"not_received"}, def: "hand_over_time", sql: query(`
+SELECT count() AS not_received FROM claim_queue WHERE ` + claims + ` AND {open_claim} AND handed_over_at IS NULL`)},
+			{key: "posts.oldest_claim", kind: number, w: 6, h: 4, cols: []string{"oldest_claim"}, def: "hand_over_time", sql: query(`
+SELECT dateDiff('second', minOrNull(published_at), $__toTime) AS oldest_claim FROM claim_queue WHERE ` + claims + ` AND {open_claim}`)},
 			{
 				key: "posts.queue", kind: rows, w: 24, h: 16, def: "priority",
-				cols: []string{"priority", "severity", "followers", "waiting", "published_at", "brand", "platform", "products", "post", "post_url", "claim_state"},
+				cols: []string{
+					"priority", "audience_factor", "severity_factor", "product_factor", "blogger", "claim_state", "severity", "followers", "waiting", "published_at",
+					"brand", "platform", "products", "post", "post_url",
+				},
+				// The texts of what is shown only: those of all posts of a long range are a hundred times as many.
 				sql: query(`
-SELECT p.priority AS priority, p.severity AS severity, p.followers AS followers,
+SELECT p.priority AS priority, p.audience_factor AS audience_factor, p.severity_factor AS severity_factor, p.product_factor AS product_factor,
+    toUInt8(c.item_id != '' AND c.blogger) AS blogger, if(c.item_id = '', 'none', toString(c.state)) AS claim_state, p.severity AS severity, p.followers AS followers,
     if(w.item_id = '', NULL, ifNull(w.waiting_seconds, toFloat64(dateDiff('second', w.since, $__toTime)))) AS waiting, p.published_at AS published_at,
-    p.brand AS brand, p.platform AS platform, arrayStringConcat(p.products, ', ') AS products, substringUTF8(p.text, 1, 300) AS post, p.url AS post_url,
-    multiIf(c.item_id = '', 'none', c.handed_over_at IS NULL, 'waiting', 'handed_over') AS claim_state
-FROM (SELECT brand, platform, item_id, published_at, priority, severity, followers, products, text, url FROM posts WHERE ` + pick + `) AS p
-LEFT JOIN (SELECT brand, platform, item_id, handed_over_at FROM claim_states WHERE $__timeFilter(published_at) AND {brand} AND state != 'withdrawn') AS c USING (brand, platform, item_id)
-LEFT JOIN (SELECT brand, platform, item_id, since, answered_at, waiting_seconds FROM waits WHERE ` + waits + `) AS w USING (brand, platform, item_id)
-WHERE ${state:singlequote} = 'all' OR (w.item_id != '' AND w.answered_at IS NULL)
-ORDER BY priority DESC, severity DESC, followers DESC NULLS LAST, published_at LIMIT 200`),
+    p.brand AS brand, p.platform AS platform, arrayStringConcat(p.products, ', ') AS products, substringUTF8(p.text, 1, 300) AS post, p.url AS post_url
+FROM (SELECT brand, platform, item_id, published_at, priority, audience_factor, severity_factor, product_factor, severity, followers, products, text, url
+      FROM posts WHERE (brand, published_at, platform, item_id) IN (
+          SELECT brand, published_at, platform, item_id FROM posts WHERE ` + pick + `
+              AND (${state:singlequote} != 'waiting' OR (brand, platform, item_id) IN (SELECT brand, platform, item_id FROM waits WHERE ` + waits + ` AND answered_at IS NULL))
+              AND (${state:singlequote} != 'claims' OR (brand, platform, item_id) IN (SELECT brand, platform, item_id FROM claim_queue WHERE ` + claims + ` AND {open_claim}))
+          ORDER BY priority DESC, severity DESC, followers DESC NULLS LAST, published_at LIMIT 200)) AS p
+LEFT JOIN (SELECT brand, platform, item_id, state, blogger FROM claim_queue WHERE ` + claims + `) AS c USING (brand, platform, item_id)
+LEFT JOIN (SELECT brand, platform, item_id, since, waiting_seconds FROM waits WHERE ` + waits + `) AS w USING (brand, platform, item_id)
+ORDER BY priority DESC, severity DESC, followers DESC NULLS LAST, published_at`),
 			},
 			{key: "posts.series", kind: bars, w: 24, h: 8, cols: []string{"severity_3", "severity_2", "severity_1", "severity_0"}, def: "priority", sql: query(`
 SELECT $__timeInterval(published_at) AS time, countIf(severity = 3) AS severity_3, countIf(severity = 2) AS severity_2, countIf(severity = 1) AS severity_1,

@@ -4,7 +4,7 @@ package dashboards
 func reputation() board {
 	const pick = "{grain} AND $__timeFilter(start) AND {brand} AND {platform} AND product = ''"
 	return board{
-		key: "reputation", from: "now-7d", refresh: "1m", quarters: true,
+		key: "reputation", from: "now-7d", refresh: "1m", quarters: true, models: true,
 		variables: []variable{sourceVariable(), brandVariable(false), platformVariable(), {name: "target", box: true, current: targetText}},
 		panels: []panel{
 			{key: "reputation.loyal", kind: number, w: 6, h: 4, cols: []string{"loyal_share"}, def: "loyal_share", drill: "topics", sql: query(`
@@ -121,7 +121,7 @@ FROM (SELECT $__timeInterval(start) AS time, toString(brand) AS brand, sum(posit
 ORDER BY time, brand`)
 	}
 	return board{
-		key: "competitors", from: "now-7d", refresh: "1m", quarters: true,
+		key: "competitors", from: "now-7d", refresh: "1m", quarters: true, models: true,
 		variables: []variable{sourceVariable(), competitorVariable(), platformVariable()},
 		panels: []panel{
 			{

@@ -40,6 +40,8 @@ var parts = map[string]string{
 	"wilson": "(k, n, sign) -> (k / n + 3.841458820694124 / (2 * n) + sign * 1.959963984540054 * " +
 		"sqrt(greatest((k / n) * (1 - k / n) / n + 3.841458820694124 / (4 * n * n), 0))) / (1 + 3.841458820694124 / n) AS wilson",
 
+	"open_claim": "state IN ('open', 'accepted', 'needs_details', 'reopened')",
+
 	// of_episode chooses the reasons of the alert episode that the dashboard chooses.
 	"of_episode": "id IN (SELECT id FROM alerts WHERE {episode} = ${episode:singlequote})",
 
@@ -65,6 +67,18 @@ SELECT opened_at AS time, ifNull(cleared_at, $__toTime) AS timeEnd, concat(brand
     concat(toString(negatives), ' / ', toString(labelled)) AS text, rule AS tags
 FROM alerts
 WHERE {brand} AND opened_at <= $__toTime AND ifNull(cleared_at, $__toTime) >= $__fromTime
+ORDER BY time LIMIT 200`)
+
+// modelAnnotation marks where another classifier begins to label most mentions of an hour, beyond two weeks of a day.
+var modelAnnotation = query(`
+SELECT time, brand AS title, concat(before, ' → ', model) AS text
+FROM (SELECT time, brand, model, lagInFrame(model) OVER (PARTITION BY brand ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
+      FROM (SELECT time, brand, argMax(model, labelled) AS model
+            FROM (SELECT if(dateDiff('second', $__fromTime, $__toTime) <= 1209600, hour, toStartOfDay(hour)) AS time, toString(brand) AS brand, toString(model) AS model,
+                      sum(mentions) AS labelled
+                  FROM label_models WHERE $__timeFilter(hour) AND {brand} GROUP BY time, brand, model)
+            GROUP BY time, brand))
+WHERE before != '' AND before != model
 ORDER BY time LIMIT 200`)
 
 var quarterAnnotation = query(`

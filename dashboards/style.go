@@ -109,7 +109,7 @@ var styles = map[string]style{
 	"negatives_before": {
 		unit: unitCount, base: colourNeutral,
 	},
-	"coverage":      {unit: unitShare, decimals: 0, base: colourPlain},
+	"coverage":      upward(unitShare, 0, 0.3, 0.6),
 	"mention_index": {unit: unitShare, decimals: 0},
 	"few":           {unit: "none", values: []string{"0", "1"}, width: 130},
 	"audience":      count(colourPlain),
@@ -171,10 +171,42 @@ var styles = map[string]style{
 	"products":     {unit: unitText, empty: true},
 	"post":         plainText,
 	"post_url":     postLink,
-	"claim_state":  {unit: unitText, values: []string{"none", "waiting", "handed_over"}, width: 130},
-	"audience_factor": {
-		unit: unitCount, decimals: 1, base: colourPlain, width: 90,
+	"claim_state": {
+		unit: unitText, values: []string{"none", "open", "accepted", "needs_details", "resolved", "rejected", "reopened"}, width: 150,
 	},
+	"audience_factor": {unit: unitCount, decimals: 1, base: colourPlain, width: 90},
+	"severity_factor": {unit: unitCount, decimals: 2, base: colourPlain, width: 90},
+	"product_factor":  {unit: unitCount, decimals: 1, base: colourPlain, width: 90},
+	"blogger":         {unit: "none", values: []string{"0", "1"}, width: 90},
+
+	// Claims.
+	"claims":           count(colourBad),
+	"open_claims":      downward(unitCount, 0, 5, 20),
+	"bloggers":         downward(unitCount, 0, 1, 5),
+	"not_received":     downward(unitCount, 0, 1, 10),
+	"oldest_claim":     downward(unitSeconds, 0, 4*hour, day),
+	"handed_over":      count(colourLight),
+	"resolved":         count(colourGood),
+	"received_share":   upward(unitShare, 0, 0.7, 0.9),
+	"hand_over_median": downward(unitSeconds, 0, hour, 4*hour),
+	"reopen_rate":      downward(unitShare, 1, 0.1, 0.25),
+	"claim_stage":      {unit: unitText, values: []string{"1", "2", "3", "4", "5", "6", "7"}},
+	"reached":          count(colourPlain),
+	"department":       plainText,
+	"handed_over_at":   moment,
+	"resolved_at":      moment,
+
+	// Rules of communication.
+	"policy_compliance": upward(unitShare, 1, 0.95, 0.99),
+	"unapproved":        downward(unitCount, 0, 1, 5),
+	"confidential":      downward(unitCount, 0, 1, 1),
+	"broken_at":         moment,
+	"breach_rule": {
+		unit: unitText, values: []string{"unapproved_account", "confidential_term", "phone_number", "contract_number", "internal_address"}, width: 170,
+	},
+	"account": plainText,
+	"stands":  {unit: "none", values: []string{"0", "1"}, width: 120},
+	"excerpt": plainText,
 
 	// Communities.
 	"community":       plainText,
@@ -193,6 +225,13 @@ var styles = map[string]style{
 	"threads":        count(colourPlain),
 	"joined":         count(colourPlain),
 	"parallel_share": upward(unitShare, 0, 0.3, 0.6),
+	"joined_before":  count(colourPlain),
+	"joined_after":   count(colourPlain),
+	"before_per_hour": {
+		unit: unitCount, decimals: 1, base: colourPlain,
+	},
+	"after_per_hour": {unit: unitCount, decimals: 1, base: colourPlain},
+	"join_median":    {unit: unitSeconds, decimals: 0, base: colourPlain},
 	"phase":          {unit: unitText, values: []string{"1", "2"}},
 	"per_hour":       {unit: unitCount, decimals: 1, base: colourPlain},
 	"posts":          count(colourPlain),

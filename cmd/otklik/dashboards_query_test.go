@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"otklik/dashboards"
+	"otklik/schemas"
 	"otklik/stream/simulate"
 )
 
@@ -152,6 +153,7 @@ func TestDashboardsOnData(t *testing.T) {
 	crisis := simulated(t, server, "crisis", simulate.Config{Seed: 7, Events: 8000, Proportions: &bad})
 	calm := simulated(t, server, "calm", simulate.Config{Seed: 8, Events: 5000, Duration: 15*time.Hour + 20*time.Minute})
 	boards := readBoards(t)
+	enrich(t, crisis)
 	t.Run("queries", func(t *testing.T) {
 		for key, b := range boards {
 			to := crisis.now
@@ -169,6 +171,8 @@ func TestDashboardsOnData(t *testing.T) {
 		}
 	})
 	t.Run("truth", func(t *testing.T) { compareWithTruth(t, crisis, boards) })
+	t.Run("claims", func(t *testing.T) { checkClaims(t, crisis, boards) })
+	t.Run("classifiers", func(t *testing.T) { checkClassifiers(t, crisis, boards) })
 	t.Run("adjusted", func(t *testing.T) { checkAdjusted(t, crisis, boards) })
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, crisis, calm) })
 }
@@ -326,6 +330,118 @@ func checkAdjusted(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) {
 			if share := fmt.Sprintf("%g %%", math.Round(1000*row["adjusted_loyal_share"].(float64))/10); !strings.HasPrefix(text, share) {
 				t.Errorf("Reputation says %q, Competitors %s", text, share)
 			}
+		}
+	}
+}
+
+// anotherModel labels from the hour on in which the newest alert of the story was opened.
+const anotherModel = "another:2"
+
+// enrich adds what no simulation brings: claims with what became of them, ten of which the first four are handed over an hour after
+// their post, three resolved an hour later and one opened again; and another classifier in the middle of the story.
+func enrich(t *testing.T, d *grafanaDB) {
+	t.Helper()
+	store := schemas.Store(d.name)
+	for _, statement := range []string{
+		"TRUNCATE TABLE " + store + ".claims",
+		`INSERT INTO ` + store + `.claims (brand, platform, item_id, id, published_at, version_at, detected_at, opened_at, products, severity, followers, blogger,
+			audience_factor, severity_factor, product_factor, priority, threshold, department, state, handed_over_at, resolved_at, last_resolved_at, resolutions, reopenings,
+			reopen_seconds, thread, customer_id, position)
+		SELECT brand, platform, item_id, concat('claim ', item_id), published_at, published_at, published_at + toIntervalSecond(20) AS seen, seen, products, severity, followers, nth = 5,
+			2, 3, 1.5, 9, 8, 'care', multiIf(nth <= 2, 'resolved', nth = 3, 'reopened', nth = 4, 'accepted', 'open'),
+			if(nth <= 4, published_at + toIntervalSecond(3600), NULL), if(nth <= 3, published_at + toIntervalSecond(7200), NULL) AS done, done,
+			if(done IS NULL, [], [toUnixTimestamp64Milli(assumeNotNull(done))]), if(done IS NULL, [], [if(nth = 3, toUnixTimestamp64Milli(assumeNotNull(done)) + 1000, 0)]),
+			0, thread, author_id, 1000000000000000000
+		FROM (SELECT *, row_number() OVER (ORDER BY published_at DESC, item_id) AS nth FROM ` + store + `.mentions FINAL
+			WHERE brand = 'mts' AND role = 'customer' AND label = 'negative' AND item_id IN (SELECT waiting_id FROM ` + store + `.responses WHERE response_at IS NOT NULL)
+				AND published_at <= (SELECT max(opened_at) FROM ` + d.name + `.alerts)
+			ORDER BY published_at DESC, item_id LIMIT 10)`,
+		"ALTER TABLE " + store + ".mentions UPDATE model = '" + anotherModel + "' WHERE published_at >= (SELECT toStartOfHour(max(opened_at)) FROM " + d.name + ".alerts) SETTINGS mutations_sync = 2",
+	} {
+		if err := d.stack.ClickHouse.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%v\n%s", err, statement)
+		}
+	}
+}
+
+// checkClaims asks the panels of claims for what enrich has put in.
+func checkClaims(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) {
+	t.Helper()
+	for panel, want := range map[string]float64{
+		"care.claims": 10, "care.claims_open": 8, "care.reopen": 1.0 / 3, "posts.claims": 8, "posts.bloggers": 1, "posts.not_received": 6, "crisis.claims": 10, "crisis.received": 0.4,
+	} {
+		key, _, _ := strings.Cut(panel, ".")
+		s := sceneOf(t, d, boards[key], d.now.Add(-24*time.Hour), d.now, formAll, 0)
+		if got, _ := askPanel(t, d, boards[key], panel, s); math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", panel, got, want)
+		}
+	}
+	s := sceneOf(t, d, boards["care"], d.now.Add(-24*time.Hour), d.now, formAll, 0)
+	got := map[any][2]any{}
+	for _, row := range askRows(t, d, boards["care"], "care.stages", s) {
+		got[row["claim_stage"]] = [2]any{row["reached"], row["median_seconds"]}
+	}
+	for stage, want := range map[string][2]any{"1": {10.0, 20.0}, "5": {3.0, 3600.0}, "6": {3.0, 7200.0}, "7": {3.0, 7200.0}} {
+		if got[stage] != want {
+			t.Errorf("stage %s: %v, want %v", stage, got[stage], want)
+		}
+	}
+	posts := boards["posts"]
+	for turn, state := range []string{"all", "waiting", "claims"} {
+		s := sceneOf(t, d, posts, d.now.Add(-24*time.Hour), d.now, formAll, 0)
+		s.values["state"] = []string{state}
+		queue := askRows(t, d, posts, "posts.queue", s)
+		if len(queue) == 0 || state == "claims" && len(queue) != 8 {
+			t.Errorf("the queue of %s (%d) has %d rows", state, turn, len(queue))
+		}
+		bloggers := 0
+		for _, row := range queue {
+			if row["blogger"] == 1.0 {
+				bloggers++
+			}
+			if state == "claims" && (row["claim_state"] == "none" || row["claim_state"] == "resolved" || row["post"] == "") {
+				t.Errorf("the queue of claims in work has %v", row)
+			}
+		}
+		if state == "claims" && bloggers != 1 {
+			t.Errorf("%d claims in work are by bloggers", bloggers)
+		}
+	}
+}
+
+// checkClassifiers: the trends carry one mark for each brand where another classifier takes over.
+func checkClassifiers(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) {
+	t.Helper()
+	r, err := d.query(t.Context(), dashboards.DatasourceUID, "SELECT toStartOfHour(max(opened_at)) FROM alerts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := r.Data[0][0].(string)
+	for key, brands := range map[string]int{"reputation": 1, "competitors": len(d.truth.Brands)} {
+		b := boards[key]
+		s := sceneOf(t, d, b, d.now.Add(-24*time.Hour), d.now, formAll, 0)
+		marks := 0
+		for _, a := range b.Annotations.List {
+			if !strings.Contains(a.Target.RawSQL, "label_models") {
+				continue
+			}
+			sql, err := s.expand(a.Target.RawSQL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := d.query(t.Context(), s.source(a.Target.Datasource), sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range r.Data {
+				marks++
+				if row[0] != since || !strings.HasSuffix(row[2].(string), "→ "+anotherModel) {
+					t.Errorf("%s: the mark is %v, another classifier begins at %s", key, row, since)
+				}
+			}
+		}
+		if marks != brands {
+			t.Errorf("%s has %d marks, want %d", key, marks, brands)
 		}
 	}
 }
