@@ -207,17 +207,23 @@ func (t *task) run(ctx context.Context) error {
 }
 
 func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
+	var ahead *kafka.Batch // read, but not to be joined with the one before it
 	for {
 		var batch kafka.Batch
-		select {
-		case <-ctx.Done():
-			return nil
-		case b, ok := <-batches:
-			if !ok {
+		if ahead != nil && ctx.Err() == nil {
+			batch, ahead = *ahead, nil
+		} else {
+			select {
+			case <-ctx.Done():
 				return nil
+			case b, ok := <-batches:
+				if !ok {
+					return nil
+				}
+				batch = b
 			}
-			batch = b
 		}
+		batch, ahead = t.join(batch, batches)
 		if err := t.process(ctx, batch); err != nil {
 			return err
 		}
@@ -230,6 +236,28 @@ func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
 			return errDone
 		}
 	}
+}
+
+// join appends to a batch those that wait behind it, up to Reader.MaxRecords: the fewer batches, the fewer and larger are the requests
+// by which their results are produced. A batch that is not to be joined comes back as ahead: one without records is a tick, which
+// tells the moment of its fetch, and a gap belongs to the records after it.
+func (t *task) join(batch kafka.Batch, batches <-chan kafka.Batch) (joined kafka.Batch, ahead *kafka.Batch) {
+	for len(batch.Records) > 0 {
+		select {
+		case b, ok := <-batches:
+			if !ok {
+				return batch, nil // consume sees it next
+			}
+			if len(b.Records) == 0 || b.Gap > 0 || len(batch.Records)+len(b.Records) > t.cfg.Reader.MaxRecords {
+				return batch, &b
+			}
+			batch.Records = append(batch.Records, b.Records...)
+			batch.Next, batch.End, batch.At = b.Next, b.End, b.At
+		default:
+			return batch, nil
+		}
+	}
+	return batch, nil
 }
 
 // catchUpIntervals is how many multiples of the flush interval a task lets pass while it catches up: its figures are old
