@@ -67,12 +67,16 @@ Everything is kept in the data folder, also when the process is killed: the next
 				o.Terminal = term.IsTerminal(int(f.Fd()))
 			}
 			o.DefaultDir = defaultDataDir
+			if !cmd.Flags().Changed("answer-claims") {
+				o.Answer = !o.Once && o.Input == ""
+			}
 			o.Program = os.Args[0] // what is printed can then be pasted, also where otklik is not on the PATH
 			return demo.Run(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.Once, "once", false, "end when everything has gone through; status 0 only if the books balance")
+	f.BoolVar(&o.Answer, "answer-claims", false, "let a care department answer the claims, for hand-over and resolution times (default: as long as the demo serves a simulated day)")
 	f.StringVar(&o.Input, "input", "", "your own records: a file <platform>.jsonl[.gz] or a `folder`")
 	f.StringVar(&catalogue, "catalogue", "", "brand catalogue `file` (default: the built-in example)")
 	f.StringVar(&o.Data, "data", "", "`folder` that keeps Kafka's and ClickHouse's data (default: one under the user's cache folder)")

@@ -38,6 +38,11 @@ func (d *demo) alerts(ctx context.Context) (string, error) {
 		for _, s := range reason.Samples {
 			fmt.Fprintf(&b, "  %s, %d followers: %s\n", s.Platform, s.Followers, shorten(s.Text))
 		}
+		claims, err := d.claimsOf(ctx, r)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(claims)
 	}
 	return b.String(), nil
 }

@@ -34,6 +34,7 @@ type Options struct {
 	Data      string // data folder; "" is one under the user's cache folder
 	Fresh     bool   // forget what the data folder holds
 	Once      bool   // end when everything has gone through
+	Answer    bool   // play the care department, too: answer the claims
 	Seed      uint64
 	Events    int
 	Pace      time.Duration // how long the simulated day takes; 0 plays as fast as it can
@@ -209,6 +210,11 @@ func (d *demo) playAndShow(ctx context.Context) error {
 	if err := d.drain(ctx); err != nil {
 		return err
 	}
+	if d.Answer {
+		if err := d.answerClaims(ctx); err != nil {
+			return err
+		}
+	}
 	if _, err := d.stack.ClickHouse.Eraser().Erase(ctx); err != nil {
 		return err
 	}
@@ -300,9 +306,9 @@ func (d *demo) result(ctx context.Context, report *clickhouse.Report, took time.
 		verdict = "The books do NOT balance: "
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\nShares of the labelled mentions with 95 %% intervals; voice is the share of voice; response times from the customer's first unanswered message.\n\n%sread %d = mentions %d + about no tracked brand %d + duplicates %d + dead letters %d + other kinds %d; %d pane cells recounted, %d differ.\n",
+	fmt.Fprintf(&b, "\n%s\nShares of the labelled mentions with 95 %% intervals; voice is the share of voice; response times from the customer's first unanswered message.\n\n%sread %d = mentions %d + about no tracked brand %d + duplicates %d + dead letters %d + other kinds %d; %d pane cells recounted, %d differ; %d claims, %d differ.\n",
 		summary(all, d.Catalogue), verdict, report.Read, report.Mentions, report.Unmatched, report.Duplicates, report.DeadLetters, report.Other,
-		report.PaneCells, report.PaneMismatches)
+		report.PaneCells, report.PaneMismatches, report.Claims, report.ClaimMismatches)
 	b.WriteString(episodes)
 	fmt.Fprintf(&b, "\n%d records in %s.\n\nTo go on with:\n", report.Records, took.Round(100*time.Millisecond))
 	for _, q := range Queries(d.Catalogue) {
@@ -392,7 +398,14 @@ func (v *view) run(ctx context.Context) error {
 		if at := strings.LastIndexByte(line, '\r'); at >= 0 {
 			line = line[at+1:]
 		}
-		if err := v.screen.draw(strings.TrimSpace(line) + "\n" + live(all, v.demo.Catalogue)); err != nil {
+		claims, err := v.demo.claimsLine(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return v.screen.clear()
+			}
+			v.demo.Logger.Warn("the count of claims waits", "error", err)
+		}
+		if err := v.screen.draw(strings.TrimSpace(line) + "\n" + live(all, v.demo.Catalogue) + "\n" + claims); err != nil {
 			return err
 		}
 	}

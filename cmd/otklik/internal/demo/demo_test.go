@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +92,7 @@ func TestDemo(t *testing.T) {
 	embeddedtest.Require(t)
 	var out bytes.Buffer
 	o := Options{
-		Catalogue: brand.Example(), Data: t.TempDir(), Once: true, Seed: 3, Events: 1500, Out: &out, Logger: slog.New(slog.DiscardHandler),
+		Catalogue: brand.Example(), Data: t.TempDir(), Once: true, Answer: true, Seed: 3, Events: 1500, Out: &out, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, want := range []string{"The books balance", "holds it already"} {
 		out.Reset()
@@ -130,5 +132,27 @@ func TestDemo(t *testing.T) {
 		if err != nil || len(rows) == 0 {
 			t.Errorf("%s: %d rows, %v", q, len(rows), err)
 		}
+	}
+}
+
+// TestHandling: what the care department says of a claim follows from its id, and is in order.
+func TestHandling(t *testing.T) {
+	t.Parallel()
+	kinds := map[int]bool{}
+	for n := range 200 {
+		id := strconv.Itoa(n)
+		said, again := handling(id, stream.Hour), handling(id, stream.Hour)
+		if !slices.Equal(said, again) {
+			t.Fatalf("%v, then %v", said, again)
+		}
+		for i := range said {
+			if said[i].At <= stream.Hour || i > 0 && said[i].At <= said[i-1].At {
+				t.Errorf("claim %s: %v", id, said)
+			}
+		}
+		kinds[len(said)] = true
+	}
+	if len(kinds) < 3 {
+		t.Errorf("only %d kinds of course", len(kinds))
 	}
 }
