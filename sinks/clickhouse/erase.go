@@ -14,9 +14,10 @@ import (
 // platform deleted, and the customer of its responses and cases. Label, counts and times stay, so no figure moves.
 //
 // The author in turns is needed while the conversation can go on (whose message is whose decides what an answer
-// answered); turns are closed to readers, and once a turn is older than EraseTurnsAfter, by its own time and by the time it was
-// stored, its author and customer become a pseudonym that is the same in the whole conversation. An old firehose that is
-// replayed has conversations that still go on: a task that restored them with other authors would pair them otherwise.
+// answered); turns are closed to readers, and once an erased one is older than EraseTurnsAfter, by its own time and by the time it was
+// stored, its author and customer become pseudonyms, in all turns of that age of the same conversation: their other
+// messages and the answers to them. An old firehose that is replayed has conversations that still go on: a task that restored
+// them with other authors would pair them otherwise.
 //
 // One process is enough; several do no harm. Not safe for concurrent use by itself.
 type Eraser struct {
@@ -24,7 +25,8 @@ type Eraser struct {
 	// EraseTurnsAfter is the age at which the author of an erased turn becomes a pseudonym; Client.Eraser sets 31 days.
 	EraseTurnsAfter time.Duration
 
-	seen time.Time // server time up to which rows were checked; zero: everything is to be checked
+	seen  time.Time // server time up to which rows were checked; zero: everything is to be checked
+	turns time.Time // server time at which turns were checked
 }
 
 // eraseOverlap is how far each check looks back before the last one: the server stamps a row when its insert begins and
@@ -43,7 +45,6 @@ var erasable = []struct {
 	item  []string // columns with an item id
 	open  string   // true while there is something left to blank
 	set   string
-	aged  bool // only rows that were published and stored longer ago than EraseTurnsAfter
 }{
 	{
 		"mentions",
@@ -51,22 +52,15 @@ var erasable = []struct {
 		"NOT erased",
 		"text = '', author_id = '', author_handle = '', author_name = '', url = '', customer_id = '', " +
 			"parent_author_id = '', parent_author_handle = '', repost_author_id = '', repost_author_handle = '', " +
-			"mentioned_ids = [], mentioned_handles = [], correction_note = '', breach_excerpts = arrayMap(x -> '', breach_excerpts), erased = true", false,
+			"mentioned_ids = [], mentioned_handles = [], correction_note = '', breach_excerpts = arrayMap(x -> '', breach_excerpts), erased = true",
 	},
-	{"responses", []string{"waiting_id", "request_id"}, "customer_id != ''", "customer_id = ''", false},
-	{"cases", []string{"case_id"}, "customer_id != ''", "customer_id = ''", false},
+	{"responses", []string{"waiting_id", "request_id"}, "customer_id != ''", "customer_id = ''"},
+	{"cases", []string{"case_id"}, "customer_id != ''", "customer_id = ''"},
 	{
 		"claims",
 		[]string{"item_id"},
 		"(text != '' OR customer_id != '' OR author_handle != '' OR author_name != '' OR url != '' OR arrayExists(n -> n != '', notes))",
-		"text = '', customer_id = '', author_handle = '', author_name = '', url = '', notes = []", false,
-	},
-	{
-		"turns",
-		[]string{"item_id"},
-		"NOT own AND NOT (startsWith(author_id, 'erased-') AND startsWith(customer_id, 'erased-'))",
-		"author_id = if(startsWith(author_id, 'erased-'), author_id, concat('erased-', hex(sipHash64(platform, author_id)))), " +
-			"customer_id = if(startsWith(customer_id, 'erased-'), customer_id, concat('erased-', hex(sipHash64(platform, customer_id))))", true,
+		"text = '', customer_id = '', author_handle = '', author_name = '', url = '', notes = []",
 	},
 }
 
@@ -81,19 +75,19 @@ func (e *Eraser) Erase(ctx context.Context) (int, error) {
 	rows := 0
 	for _, t := range erasable {
 		for _, column := range t.item {
-			open := t.open
-			if t.aged {
-				open += fmt.Sprintf(" AND greatest(at, written_at) <= now64(3) - INTERVAL %d SECOND", int64(e.EraseTurnsAfter/time.Second))
-			}
-			n, err := e.eraseColumn(ctx, t.table, column, open, t.set, t.aged)
+			n, err := e.eraseColumn(ctx, t.table, column, t.open, t.set)
 			if err != nil {
 				return rows, fmt.Errorf("erase %s by %s: %w", t.table, column, err)
 			}
 			rows += n
 		}
 	}
+	n, err := e.erasePersons(ctx, now)
+	if err != nil {
+		return rows, fmt.Errorf("erase turns: %w", err)
+	}
 	e.seen = now
-	return rows, nil
+	return rows + n, nil
 }
 
 // found is one item that is to be erased, with the number of rows it has in a table.
@@ -102,11 +96,11 @@ type found struct {
 	rows           uint64
 }
 
-func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set string, aged bool) (int, error) {
+func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set string) (int, error) {
 	c := e.client
 	rows := 0
 	for {
-		items, err := e.find(ctx, table, column, open, aged)
+		items, err := e.find(ctx, table, column, open)
 		if err != nil {
 			return rows, err
 		}
@@ -135,10 +129,10 @@ const findLimit = 20_000
 
 // find returns items that have open rows in a table: those whose erasure was written since the last check against all
 // rows, and those whose rows were written since against all erasures.
-func (e *Eraser) find(ctx context.Context, table, column, open string, aged bool) ([]found, error) {
+func (e *Eraser) find(ctx context.Context, table, column, open string) ([]found, error) {
 	c := e.client
 	since := "1"
-	if !e.seen.IsZero() && !aged { // turns come of age without being written
+	if !e.seen.IsZero() {
 		since = fmt.Sprintf("written_at >= toDateTime(%d, 'UTC')", e.seen.Add(-eraseOverlap).Unix())
 	}
 	query := fmt.Sprintf("SELECT platform, %[1]s AS item, count() AS rows FROM %[2]s WHERE %[3]s AND (platform, %[1]s) GLOBAL IN (SELECT platform, item_id FROM %[4]s WHERE %[5]s) GROUP BY platform, item",

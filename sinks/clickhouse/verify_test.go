@@ -258,6 +258,58 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// TestEraseInConversations: the author of an erased message is named nowhere in the conversation any more once that is old, neither
+// by other messages nor by the answers, and everybody else still is.
+func TestEraseInConversations(t *testing.T) {
+	s := open(t, nil)
+	turn := func(n int, thread, author, customer string, own bool) clickhouse.TurnRow {
+		row := sinktest.Turn(n, stream.Position(n+1))
+		row.Key.Thread, row.Author, row.Customer, row.Own = thread, author, customer, own
+		return row
+	}
+	gone, other := "author-gone", "author-other"
+	b := &clickhouse.Batch{
+		Turns: []clickhouse.TurnRow{
+			turn(0, "one", gone, gone, false), turn(1, "one", "brand", gone, true), turn(2, "one", gone, gone, false),
+			turn(3, "one", other, other, false), turn(4, "one", "brand", other, true), turn(5, "two", gone, gone, false),
+		},
+		Erasures: []stream.ErasureRow{{Platform: stream.VK, ItemID: "turn-0000", At: sinktest.Base, Position: 1}},
+	}
+	if err := s.Flush(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	e := s.Eraser()
+	e.EraseTurnsAfter = 0
+	names := func(thread string) string {
+		return value(t, s, "SELECT arrayStringConcat(groupArray(replaceRegexpOne(author_id, 'erased-.*', 'x') || '>' || replaceRegexpOne(customer_id, 'erased-.*', 'x')), ' ') FROM (SELECT * FROM "+
+			storeTable(s, "turns")+" WHERE thread = '"+thread+"' ORDER BY item_id)")
+	}
+	for range 2 {
+		if n, err := e.Erase(t.Context()); err != nil {
+			t.Fatalf("erased %d rows: %v", n, err)
+		}
+		if got, want := names("one"), "x>x brand>x x>x author-other>author-other brand>author-other"; got != want {
+			t.Errorf("the conversation: %s, want %s", got, want)
+		}
+	}
+	if got := names("two"); got != "author-gone>author-gone" {
+		t.Errorf("a conversation without an erased message: %s", got)
+	}
+	if n := value(t, s, "SELECT uniqExact(id) FROM (SELECT arrayJoin([author_id, customer_id]) AS id FROM "+storeTable(s, "turns")+" WHERE id LIKE 'erased-%')"); n != "1" {
+		t.Errorf("the author has %s pseudonyms", n)
+	}
+	// What comes of age later gets the same pseudonym.
+	if err := s.Flush(t.Context(), &clickhouse.Batch{Turns: []clickhouse.TurnRow{turn(6, "one", gone, gone, false)}}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := e.Erase(t.Context()); n != 1 || err != nil {
+		t.Errorf("erased %d rows, want the new one: %v", n, err)
+	}
+	if n, err := e.Erase(t.Context()); n != 0 || err != nil {
+		t.Errorf("erased again: %d, %v", n, err)
+	}
+}
+
 func TestDeadLetters(t *testing.T) {
 	s := open(t, nil)
 	letter := func(offset int64, reason string) stream.DeadLetter {
