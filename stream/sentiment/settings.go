@@ -68,8 +68,8 @@ type PartSettings struct {
 //go:embed settings.yaml
 var settingsYAML []byte
 
-// Without leaves the labels of a training file out: its posts serve no part as a source, nor as posts without labels. Its error says
-// which files there are, and which part would be left without any.
+// Without leaves a training file out: nothing is learnt from it, word vectors included. Its error says which files there are, or which part
+// would be left without any.
 func (s *Settings) Without(file string) error {
 	at := slices.IndexFunc(s.Files, func(f FileSettings) bool { return f.File == file })
 	if at < 0 {
