@@ -211,7 +211,7 @@ func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
 	for {
 		var batch kafka.Batch
 		if ahead != nil && ctx.Err() == nil {
-			batch, ahead = *ahead, nil
+			batch = *ahead
 		} else {
 			select {
 			case <-ctx.Done():
