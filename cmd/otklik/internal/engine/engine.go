@@ -212,6 +212,14 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string,
 			}
 			return err
 		}
+		if until == nil && slices.Contains(e.saidTopics(), a.Partition.Topic) {
+			if err := e.awaitMentions(ctx, a.Partition); err != nil {
+				if ctx.Err() != nil {
+					return nil //nolint:nilerr // the partition belongs to somebody else by now
+				}
+				return err
+			}
+		}
 		run := func(ctx context.Context) error {
 			return task.Run(ctx, a, e.Kafka, proc, task.Config{
 				Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRecords,

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"otklik/stream"
 	"otklik/stream/kafka"
@@ -83,6 +84,47 @@ func (e *Engine) reached(ctx context.Context, stage stream.Stage, b bound) (bool
 		}
 	}
 	return true, nil
+}
+
+// awaitInterval is how often awaitMentions looks again.
+const awaitInterval = 500 * time.Millisecond
+
+// awaitMentions returns when what is said of mentions can be read. Where it never was, the figures are computed anew: corrections would
+// come before the mentions that they are about, and would be refused. So everything that the raw topics hold by now goes first.
+func (e *Engine) awaitMentions(ctx context.Context, said stream.Partition) error {
+	_, begun, err := e.ClickHouse.Progress(ctx, stream.StageIngest, said)
+	if err != nil || begun {
+		return err
+	}
+	for _, leg := range []struct {
+		stage  stream.Stage
+		topics []string
+	}{{stream.StageIngest, e.rawTopics()}, {stream.StageTrack, e.topicsOf(stream.StageTrack)}} {
+		until, err := e.boundOf(ctx, leg.topics)
+		if err != nil {
+			return err
+		}
+		for told := false; ; told = true {
+			done, err := e.reached(ctx, leg.stage, until)
+			if err != nil {
+				return err
+			}
+			if done {
+				break
+			}
+			if !told {
+				e.Logger.Info("what is said of mentions waits for them", "partition", said.String(), "stage", string(leg.stage))
+			}
+			again := time.NewTimer(awaitInterval)
+			select {
+			case <-again.C:
+			case <-ctx.Done():
+				again.Stop()
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return nil
 }
 
 // Feed appends raw records to their topics, each in the partition that its number in its topic gives, so that a feeder that
