@@ -76,9 +76,19 @@ func (s *Schema) Members(def string) []string {
 	return slices.Sorted(maps.Keys(properties))
 }
 
+// as returns a value of the schema as what its keyword needs; a schema that is wrong there ends the test.
+func as[T any](rule any) T {
+	v, ok := rule.(T)
+	if !ok {
+		panic(fmt.Sprintf("schematest: %v is a %T", rule, rule))
+	}
+	return v
+}
+
 // notes are keywords that say nothing about values.
 var notes = []string{"$schema", "$id", "$defs", "title", "description", "examples", "$comment"}
 
+//nolint:gocognit // one case for each keyword
 func (s *Schema) check(path string, node map[string]any, value any) error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(path+": "+format, args...)) }
@@ -86,7 +96,7 @@ func (s *Schema) check(path string, node map[string]any, value any) error {
 		rule := node[keyword]
 		switch keyword {
 		case "$ref":
-			name, ok := strings.CutPrefix(rule.(string), "#/$defs/")
+			name, ok := strings.CutPrefix(as[string](rule), "#/$defs/")
 			defs, _ := s.root["$defs"].(map[string]any)
 			target, found := defs[name].(map[string]any)
 			if !ok || !found {
@@ -99,7 +109,7 @@ func (s *Schema) check(path string, node map[string]any, value any) error {
 				fault("%v is not of the type %v", value, rule)
 			}
 		case "enum":
-			if !slices.ContainsFunc(rule.([]any), func(x any) bool { return reflect.DeepEqual(x, value) }) {
+			if !slices.ContainsFunc(as[[]any](rule), func(x any) bool { return reflect.DeepEqual(x, value) }) {
 				fault("%v is none of %v", value, rule)
 			}
 		case "pattern", "minLength", "maxLength", "format":
@@ -109,29 +119,29 @@ func (s *Schema) check(path string, node map[string]any, value any) error {
 				}
 			}
 		case "minimum", "maximum":
-			if n, ok := value.(float64); ok && (keyword == "minimum" && n < rule.(float64) || keyword == "maximum" && n > rule.(float64)) {
+			if n, ok := value.(float64); ok && (keyword == "minimum" && n < as[float64](rule) || keyword == "maximum" && n > as[float64](rule)) {
 				fault("%v: %s is %v", n, keyword, rule)
 			}
 		case "required":
 			if object, ok := value.(map[string]any); ok {
-				for _, name := range rule.([]any) {
-					if _, there := object[name.(string)]; !there {
+				for _, name := range as[[]any](rule) {
+					if _, there := object[as[string](name)]; !there {
 						fault("%v is missing", name)
 					}
 				}
 			}
 		case "properties":
 			if object, ok := value.(map[string]any); ok {
-				errs = append(errs, s.checkMembers(path, rule.(map[string]any), object))
+				errs = append(errs, s.checkMembers(path, as[map[string]any](rule), object))
 			}
 		case "items":
 			if list, ok := value.([]any); ok {
 				for i := range list {
-					errs = append(errs, s.check(fmt.Sprintf("%s[%d]", path, i), rule.(map[string]any), list[i]))
+					errs = append(errs, s.check(fmt.Sprintf("%s[%d]", path, i), as[map[string]any](rule), list[i]))
 				}
 			}
 		case "maxItems":
-			if list, ok := value.([]any); ok && float64(len(list)) > rule.(float64) {
+			if list, ok := value.([]any); ok && float64(len(list)) > as[float64](rule) {
 				fault("%d items, at most %v", len(list), rule)
 			}
 		default:
@@ -157,7 +167,7 @@ func (s *Schema) checkMembers(path string, properties, object map[string]any) er
 }
 
 func isType(rule, value any) bool {
-	if list, ok := rule.([]any); ok {
+	if list, ok := as[[]any](rule); ok {
 		return slices.ContainsFunc(list, func(one any) bool { return isType(one, value) })
 	}
 	switch v := value.(type) {
@@ -180,7 +190,7 @@ func isType(rule, value any) bool {
 func checkText(keyword string, rule any, text string) error {
 	switch keyword {
 	case "pattern":
-		e, err := regexp.Compile(rule.(string))
+		e, err := regexp.Compile(as[string](rule))
 		if err != nil {
 			return err
 		}
@@ -188,7 +198,7 @@ func checkText(keyword string, rule any, text string) error {
 			return fmt.Errorf("%q does not match %v", text, rule)
 		}
 	case "minLength", "maxLength":
-		if n := float64(utf8.RuneCountInString(text)); keyword == "minLength" && n < rule.(float64) || keyword == "maxLength" && n > rule.(float64) {
+		if n := float64(utf8.RuneCountInString(text)); keyword == "minLength" && n < as[float64](rule) || keyword == "maxLength" && n > as[float64](rule) {
 			return fmt.Errorf("%q: %s is %v", text, keyword, rule)
 		}
 	case "format":

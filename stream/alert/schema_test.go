@@ -19,8 +19,8 @@ import (
 func members(v any) []string {
 	var names []string
 	t := reflect.TypeOf(v)
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "-" {
+	for f := range t.Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
 			names = append(names, name)
 		}
 	}

@@ -28,7 +28,7 @@ type Catalogue struct {
 	Questions []string `yaml:"questions"`
 	Pointers  Pointers `yaml:"pointers"` // words by which customers send others to an official account
 	// Confidential is what answers of all brands must not contain.
-	Confidential Confidential `yaml:"confidential" json:",omitzero"`
+	Confidential Confidential `yaml:"confidential" json:"confidential,omitzero"`
 }
 
 // Brand is one tracked brand.
@@ -43,7 +43,7 @@ type Brand struct {
 	Accounts map[stream.Platform][]Account `yaml:"accounts"` // official accounts by platform
 	Products []Product                     `yaml:"products"` // products of this brand alone
 	// Confidential is what answers of this brand must not contain beside what Catalogue.Confidential says.
-	Confidential Confidential `yaml:"confidential" json:",omitzero"`
+	Confidential Confidential `yaml:"confidential" json:"confidential,omitzero"`
 }
 
 // Account is an official account of a brand. ID or Name may be empty, not both; both are compared without regard to case.
