@@ -9,6 +9,7 @@ import (
 
 // yearOfTalk is a year of two million mentions of three brands on five platforms, two of which have pairs for threads: a tenth are complaints,
 // two in five are replies, and every twentieth is an answer of a brand, one in a hundred of these with a breach.
+//
 //nolint:dupword // columns
 const yearOfTalk = `
 INSERT INTO {s}.mentions (brand, published_at, platform, item_id, version_id, kind, role, label, complaint, approved, answer, author_id, customer_id, thread, paired, parent_id,

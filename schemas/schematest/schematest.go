@@ -167,7 +167,7 @@ func (s *Schema) checkMembers(path string, properties, object map[string]any) er
 }
 
 func isType(rule, value any) bool {
-	if list, ok := as[[]any](rule); ok {
+	if list, ok := rule.([]any); ok {
 		return slices.ContainsFunc(list, func(one any) bool { return isType(one, value) })
 	}
 	switch v := value.(type) {
