@@ -65,7 +65,7 @@ func TestRefusedLogin(t *testing.T) {
 		refusals.Store(times)
 		broker.ControlKey(int16(kmsg.SASLAuthenticate), func(request kmsg.Request) (kmsg.Response, error, bool) {
 			if refusals.Add(-1) < 0 {
-				return nil, nil, false
+				return nil, nil, false //nolint:nilnil // not handled here
 			}
 			broker.KeepControl()
 			response := request.ResponseKind().(*kmsg.SASLAuthenticateResponse)

@@ -40,7 +40,7 @@ func TestEverythingIdle(t *testing.T) {
 		return "SELECT toString(sum(positive + neutral + negative + unlabelled)) FROM " + db + ".rolling WHERE platform = '' AND window_seconds = 300 AND at = '" +
 			at.Format(layout) + "' AND is_final"
 	}
-	running(t, s, func(ctx context.Context) {
+	running(t, s, func(context.Context) {
 		send(t, s, stream.Generic, post("a", "u1", text, day), post("b", "u2", text, day.Add(time.Minute)), post("c", "u3", text, day.Add(3*time.Minute+30*time.Second)))
 		await("minutes before the last event", final, "09:00 09:01")
 		await("the watermark is the last event", watermark("track"), "09:03:30")
