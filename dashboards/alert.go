@@ -65,6 +65,24 @@ FROM (SELECT brand, sumIf(positive + neutral, start >= $__toTime - toIntervalHou
 WHERE n >= 100 AND wilson(k, n, 1) < ` + strconv.FormatFloat(target, 'g', -1, 64),
 		},
 		{
+			// Only where a department says what it receives: without that every claim would be late.
+			key: "claims", severity: "warning", board: "posts", panel: "posts.not_received", window: 3 * day, label: "brand", above: true, limit: 4 * hour, pending: "10m", base: `
+SELECT brand, toFloat64(dateDiff('second', minIf(published_at, waits_here), $__toTime)) AS figure,
+    quantileExactInclusiveOrNull(0.5)(toFloat64(dateDiff('second', published_at, handed_over_at))) AS baseline, toFloat64(toUnixTimestamp(minIf(published_at, waits_here))) AS since
+FROM (SELECT brand, published_at, handed_over_at, {open_claim} AND handed_over_at IS NULL AS waits_here
+      FROM claim_queue WHERE published_at >= $__fromTime AND published_at <= $__toTime AND state != 'withdrawn'{own})
+GROUP BY brand
+HAVING countIf(waits_here) > 0 AND countIf(handed_over_at IS NOT NULL) > 0`,
+		},
+		{
+			key: "breach", severity: "critical", board: "care", panel: "care.breaches", window: 8 * day, label: "brand", above: true, limit: 0, pending: "0s", base: `
+SELECT brand, toFloat64(sumIf(confidential, day >= toDate($__toTime - toIntervalDay(1), 'UTC'))) AS figure,
+    sumIf(confidential, day < toDate($__toTime - toIntervalDay(1), 'UTC')) / 7 AS baseline,
+    toFloat64(toUnixTimestamp(toDateTime(minIf(day, confidential > 0 AND day >= toDate($__toTime - toIntervalDay(1), 'UTC')), 'UTC'))) AS since
+FROM compliance_1d WHERE day >= toDate($__fromTime, 'UTC') AND day <= toDate($__toTime, 'UTC'){own}
+GROUP BY brand`,
+		},
+		{
 			key: "silence", severity: "critical", board: "engine", panel: "engine.topics", window: 8 * day, label: "topic", above: true, limit: 2 * hour, pending: "5m", base: `
 SELECT topic, toFloat64(greatest(dateDiff('second', last_hour + toIntervalHour(1), $__toTime), 0)) AS figure, read_records / hours AS baseline,
     toFloat64(toUnixTimestamp(last_hour + toIntervalHour(1))) AS since

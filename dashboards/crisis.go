@@ -9,8 +9,8 @@ func crisis() board {
 		worst = pick + " AND state != 'withdrawn' ORDER BY priority DESC, published_at, item_id LIMIT 20"
 		// Customers who came into a conversation with a complaint after it had begun.
 		joined = `
-SELECT conversation, voice FROM (
-    SELECT conversation, voice, min(published_at) AS came, min(came) OVER (PARTITION BY conversation) AS began,
+SELECT conversation, voice, place, came, began FROM (
+    SELECT conversation, voice, any(platform) AS place, min(published_at) AS came, min(came) OVER (PARTITION BY conversation) AS began,
         max(max(label = 'negative')) OVER (PARTITION BY conversation) AS complaint
     FROM voices WHERE ` + pick + ` GROUP BY conversation, voice)
 WHERE complaint AND came > began`
@@ -101,10 +101,17 @@ FROM voices WHERE ` + pick + ` GROUP BY product HAVING negatives > 0 ORDER BY ne
 					"opened_at", "platform", "joined", "joined_before", "joined_after", "before_per_hour", "after_per_hour", "join_median", "coverage",
 				},
 				sql: query(`
-SELECT opened_at, platform, joined, joined_before_answer AS joined_before, joined_after_answer AS joined_after, joins_per_hour_before AS before_per_hour,
-    joins_per_hour_after AS after_per_hour, median_join_seconds AS join_median, c.coverage AS coverage
-FROM contagion AS c WHERE opened_at >= {incident_since} AND opened_at <= {incident_until} AND {brand} AND {platform}
-ORDER BY joined DESC, opened_at, opening_item LIMIT 20`),
+SELECT opened_at, platform, joined, joined_before, joined - joined_before AS joined_after,
+    3600 * joined_before / greatest(dateDiff('second', opened_at, ifNull(answer, last_join)), 3600) AS before_per_hour,
+    if(answer IS NULL, NULL, 3600 * joined_after / greatest(dateDiff('second', assumeNotNull(answer), last_join), 3600)) AS after_per_hour,
+    join_median, covered / joined AS coverage
+FROM (SELECT conversation, any(place) AS platform, any(began) AS opened_at, count() AS joined, max(came) AS last_join, any(first_answer) AS answer,
+          countIf(first_answer IS NULL OR came < first_answer) AS joined_before, quantileExactInclusive(0.5)(dateDiff('second', began, came)) AS join_median,
+          countIf((conversation, voice) IN (SELECT conversation, voice FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL)) AS covered
+      FROM (` + joined + `) AS j
+      LEFT JOIN (SELECT conversation, min(answered_at) AS first_answer FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL GROUP BY conversation) AS a USING (conversation)
+      GROUP BY conversation)
+ORDER BY joined DESC, opened_at LIMIT 20`),
 			},
 			{
 				key: "crisis.claim_list", kind: rows, w: 24, h: 8, def: "priority",

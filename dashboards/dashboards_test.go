@@ -429,7 +429,7 @@ func TestProvisioning(t *testing.T) {
 			t.Errorf("%s does not keep to the brands", r.UID)
 		}
 	}
-	if len(seen) != 8 || !bytes.Contains(files["alerting/rules.yaml"], []byte("< 0.8")) {
+	if len(seen) != 10 || !bytes.Contains(files["alerting/rules.yaml"], []byte("< 0.8")) {
 		t.Errorf("%d rules; the target must be 0.8", len(seen))
 	}
 }

@@ -174,6 +174,8 @@ func testAlerts(t *testing.T, crisis, calm *grafanaDB) {
 		{"otklik-sla", height, calm.now, "mts"},
 		{"otklik-oldest", crisis.now.Add(6 * time.Hour), calm.now, "mts"},
 		{"otklik-share", crisis.now, calm.now, "mts"},
+		{"otklik-claims", crisis.now.Add(6 * time.Hour), calm.now, "mts"},
+		{"otklik-breach", crisis.now, calm.now.Add(3 * 24 * time.Hour), "mts"}, // a day has some; they are over by then
 		{"otklik-silence", clock.Add(6 * time.Hour), clock, "firehose.twitter"},
 		{"otklik-freshness", crisis.now.Add(2 * time.Hour), slowest.Add(5 * time.Minute), "track"},
 		{"otklik-balance", clock, clock, "track"},

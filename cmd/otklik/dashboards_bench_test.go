@@ -19,12 +19,13 @@ import (
 // many cases, and the books of the year. It ends now.
 const yearOfData = `
 INSERT INTO {s}.mentions (brand, published_at, platform, item_id, version_id, kind, role, via, label, negative_score, model, products, severity, audience_factor,
-	severity_factor, product_factor, claim_threshold, needs_answer, advocacy, author_id, followers, thread, text, url, lang, received_at, source_topic, partition, first_position, position)
+	severity_factor, product_factor, claim_threshold, complaint, root_id, needs_answer, advocacy, author_id, followers, thread, text, url, lang, received_at, source_topic, partition, first_position, position)
 SELECT ['alpha', 'beta', 'gamma'][1 + number % 3], now64(3) - toIntervalMillisecond(intDiv(number * 31536000000, 2000000)),
 	['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5], toString(number), 'v', 'post', 'customer', 1,
 	CAST(1 + cityHash64(number, 1) % 3, 'Enum8(\'unlabelled\' = 0, \'positive\' = 1, \'neutral\' = 2, \'negative\' = 3)') AS said, 0.5,
 	if(number < 1000000, 'b:2', 'a:1'), [['internet', 'calls', 'billing', 'roaming', 'tv'][1 + cityHash64(number, 2) % 5]], cityHash64(number, 3) % 4 AS hard,
-	(said = 'negative') * (1 + cityHash64(number, 7) % 4), (said = 'negative') * (1 + hard) * 0.75, said = 'negative', 8, cityHash64(number, 4) % 5 = 0,
+	(said = 'negative') * (1 + cityHash64(number, 7) % 4), (said = 'negative') * (1 + hard) * 0.75, said = 'negative', 8, said = 'negative' AND number % 4 = 0,
+	if(number % 5 > 0, toString(5 * intDiv(number, 5)), ''), cityHash64(number, 4) % 5 = 0,
 	cityHash64(number, 5) % 20 = 0, toString(cityHash64(number, 6) % 300000), cityHash64(number, 7) % 5000, toString(intDiv(number, 5)),
 	repeat('a word of a post ', 6), concat('https://example.com/', toString(number)), 'en', now64(3), 'firehose.twitter', number % 8, number, number
 FROM numbers(2000000);
@@ -63,9 +64,9 @@ INSERT INTO {s}.claims (brand, platform, item_id, id, published_at, version_at, 
 	product_factor, priority, threshold, department, state, handed_over_at, resolved_at, last_resolved_at, resolutions, reopenings, reopen_seconds, thread, customer_id, position)
 SELECT ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5], toString(number), concat('claim', toString(number)),
 	now64(3) - toIntervalMillisecond(intDiv(number * 31536000000, 2000000)) AS at, at, at + toIntervalSecond(20), at + toIntervalSecond(20), 'internet', 2, cityHash64(number, 7) % 5000,
-	number % 200 = 0, 2, 2, 1, 4, 4, 'care', if(number % 60 = 0, 'resolved', 'open'), at + toIntervalSecond(4000), if(number % 60 = 0, at + toIntervalSecond(9000), NULL) AS done, done,
+	number % 1000 = 0, 2, 2, 1, 4, 4, 'care', if(number % 300 = 0, 'resolved', 'open'), at + toIntervalSecond(4000), if(number % 300 = 0, at + toIntervalSecond(9000), NULL) AS done, done,
 	if(done IS NULL, [], [toUnixTimestamp64Milli(done)]), if(done IS NULL, [], [0]), 259200, toString(intDiv(number, 5)), toString(cityHash64(number, 6) % 300000), 1
-FROM numbers(2000000) WHERE number % 20 = 0;
+FROM numbers(2000000) WHERE number % 100 = 0;
 
 INSERT INTO {s}.turns (partition, thread, brand, platform, at, item_id, author_id, customer_id, own, flags, position)
 SELECT number % 8, toString(intDiv(number, 5)), ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5],

@@ -257,6 +257,11 @@ func compareWithTruth(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) 
 			"care.open":        float64(total.Requested - total.Answered),
 			"posts.count":      float64(total.Negative),
 		}
+		want["care.brand_answers"] = float64(total.Answers)
+		if total.Brand != "mts" && total.Answers > 0 { // to which enrich adds a breach
+			want["care.unapproved"], want["care.confidential"] = float64(total.Unapproved), float64(total.Confidential)
+			want["care.compliance"] = float64(total.Compliant) / float64(total.Answers)
+		}
 		for _, panel := range slices.Sorted(maps.Keys(want)) {
 			key, _, _ := strings.Cut(panel, ".")
 			// Some posts are older than the story, answers come after it.
@@ -338,7 +343,8 @@ func checkAdjusted(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) {
 const anotherModel = "another:2"
 
 // enrich adds what no simulation brings: claims with what became of them, ten of which the first four are handed over an hour after
-// their post, three resolved an hour later and one opened again; and another classifier in the middle of the story.
+// their post, three resolved an hour later and one opened again; an answer that tells a phone number; and another classifier in the
+// middle of the story.
 func enrich(t *testing.T, d *grafanaDB) {
 	t.Helper()
 	store := schemas.Store(d.name)
@@ -356,6 +362,8 @@ func enrich(t *testing.T, d *grafanaDB) {
 			WHERE brand = 'mts' AND role = 'customer' AND label = 'negative' AND item_id IN (SELECT waiting_id FROM ` + store + `.responses WHERE response_at IS NOT NULL)
 				AND published_at <= (SELECT max(opened_at) FROM ` + d.name + `.alerts)
 			ORDER BY published_at DESC, item_id LIMIT 10)`,
+		`ALTER TABLE ` + store + `.mentions UPDATE breach_rules = ['phone_number'], breach_versions = [ifNull(toUnixTimestamp64Milli(edited_at), 0)], breach_excerpts = ['call us at ***']
+			WHERE item_id = (SELECT max(item_id) FROM ` + store + `.mentions WHERE brand = 'mts' AND role = 'own' AND answer) SETTINGS mutations_sync = 2`,
 		"ALTER TABLE " + store + ".mentions UPDATE model = '" + anotherModel + "' WHERE published_at >= (SELECT toStartOfHour(max(opened_at)) FROM " + d.name + ".alerts) SETTINGS mutations_sync = 2",
 	} {
 		if err := d.stack.ClickHouse.Exec(t.Context(), statement); err != nil {
@@ -385,6 +393,17 @@ func checkClaims(t *testing.T, d *grafanaDB, boards map[string]*jsonBoard) {
 		if got[stage] != want {
 			t.Errorf("stage %s: %v, want %v", stage, got[stage], want)
 		}
+	}
+	told := 0
+	for _, row := range askRows(t, d, boards["care"], "care.breaches", s) {
+		if row["breach_rule"] == "phone_number" && row["excerpt"] == "call us at ***" && row["stands"] == 1.0 {
+			told++
+		}
+	}
+	judged, _ := askPanel(t, d, boards["care"], "care.brand_answers", s)
+	compliance, _ := askPanel(t, d, boards["care"], "care.compliance", s)
+	if confidential, _ := askPanel(t, d, boards["care"], "care.confidential", s); told != 1 || confidential < 1 || judged < 10 || compliance > 1-1/judged || compliance <= 0 {
+		t.Errorf("%d answers are listed with a phone number; %v of %v tell something confidential, compliance %v", told, confidential, judged, compliance)
 	}
 	posts := boards["posts"]
 	for turn, state := range []string{"all", "waiting", "claims"} {
