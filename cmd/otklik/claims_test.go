@@ -53,8 +53,15 @@ func TestClaims(t *testing.T) {
 	refused("no claim 0000000000000000", "accept", "--by", "anna", "0000000000000000")
 	refused("no claim 0000000000000000", "show", "0000000000000000")
 	for _, wrong := range [][]string{
-		{"list", "--state", "lost"}, {"list", "--platform", "icq"}, {"list", "--limit", "0"}, {"list", "--format", "xml"}, {"show", "--format", "xml", id},
-		{"accept", "short"}, {"accept"}, {"accept", "--timeout", "0s", id}, {"accept", "--at", "soon", id},
+		{"list", "--state", "lost"},
+		{"list", "--platform", "icq"},
+		{"list", "--limit", "0"},
+		{"list", "--format", "xml"},
+		{"show", "--format", "xml", id},
+		{"accept", "short"},
+		{"accept"},
+		{"accept", "--timeout", "0s", id},
+		{"accept", "--at", "soon", id},
 	} {
 		_, err := claims(wrong...)
 		if _, ok := errors.AsType[*usageError](err); !ok {

@@ -159,9 +159,9 @@ func (r *Row) Cycles() (resolved, reopened []stream.Time) {
 
 // LastResolved returns the last "resolved"; 0: there is none.
 func (r *Row) LastResolved() stream.Time {
-	for i := len(r.Statuses) - 1; i >= 0; i-- {
-		if r.Statuses[i].State == stream.ClaimResolved {
-			return r.Statuses[i].At
+	for _, s := range slices.Backward(r.Statuses) {
+		if s.State == stream.ClaimResolved {
+			return s.At
 		}
 	}
 	return 0
