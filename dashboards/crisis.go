@@ -103,7 +103,7 @@ FROM voices WHERE ` + pick + ` GROUP BY product HAVING negatives > 0 ORDER BY ne
 				sql: query(`
 SELECT opened_at, platform, joined, joined_before, joined - joined_before AS joined_after,
     3600 * joined_before / greatest(dateDiff('second', opened_at, ifNull(answer, last_join)), 3600) AS before_per_hour,
-    if(answer IS NULL, NULL, 3600 * joined_after / greatest(dateDiff('second', assumeNotNull(answer), last_join), 3600)) AS after_per_hour,
+    if(answer IS NOT NULL, 3600 * joined_after / greatest(dateDiff('second', assumeNotNull(answer), last_join), 3600), NULL) AS after_per_hour,
     join_median, covered / joined AS coverage
 FROM (SELECT conversation, any(place) AS platform, any(began) AS opened_at, count() AS joined, max(came) AS last_join, any(first_answer) AS answer,
           countIf(first_answer IS NULL OR came < first_answer) AS joined_before, quantileExactInclusive(0.5)(dateDiff('second', began, came)) AS join_median,
@@ -122,7 +122,8 @@ ORDER BY joined DESC, opened_at LIMIT 20`),
 SELECT c.priority AS priority, c.audience_factor AS audience_factor, c.severity_factor AS severity_factor, c.product_factor AS product_factor, toUInt8(c.blogger) AS blogger,
     toString(c.state) AS claim_state, c.handed_over_at AS handed_over_at, c.resolved_at AS resolved_at, c.published_at AS published_at, c.platform AS platform,
     substringUTF8(p.text, 1, 300) AS post, p.url AS post_url
-FROM (SELECT * FROM claim_queue WHERE ` + worst + `) AS c
+FROM (SELECT brand, published_at, platform, item_id, priority, audience_factor, severity_factor, product_factor, blogger, state, handed_over_at, resolved_at
+      FROM claim_queue WHERE ` + worst + `) AS c
 LEFT JOIN (SELECT brand, published_at, platform, item_id, text, url FROM posts
     WHERE (brand, published_at, platform, item_id) IN (SELECT brand, published_at, platform, item_id FROM claim_queue WHERE ` + worst + `)) AS p
     USING (brand, published_at, platform, item_id)

@@ -31,8 +31,9 @@ var parts = map[string]string{
 	"minimum": "30",
 
 	// adjusted are the raw and the adjusted shares of hours up to two weeks, of days beyond.
-	"adjusted": "(SELECT * FROM adjusted_1h WHERE dateDiff('second', $__fromTime, $__toTime) <= 1209600 AND $__timeFilter(start) AND {brand} AND {together}\n" +
-		"      UNION ALL SELECT * FROM adjusted_1d WHERE dateDiff('second', $__fromTime, $__toTime) > 1209600 AND $__timeFilter(start) AND {brand} AND {together})",
+	"adjusted": "({adjusted_columns} FROM adjusted_1h WHERE dateDiff('second', $__fromTime, $__toTime) <= 1209600 AND $__timeFilter(start) AND {brand} AND {together}\n" +
+		"      UNION ALL {adjusted_columns} FROM adjusted_1d WHERE dateDiff('second', $__fromTime, $__toTime) > 1209600 AND $__timeFilter(start) AND {brand} AND {together})",
+	"adjusted_columns": "SELECT start, labelled, loyal_share, adjusted_loyal_share, adjusted_loyal_share_low, adjusted_loyal_share_high, state",
 	// last_day are the rolling windows of 24 hours that end in the last day of the range.
 	"last_day": "rolling WHERE window_seconds = 86400 AND at >= $__toTime - toIntervalHour(24) AND at <= $__toTime AND {brand} AND {together}",
 
