@@ -181,6 +181,8 @@ func newClaimsShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [-c FILE | --data DIR] ID",
 		Short: "Show one claim with its stages and statuses",
+		Long: `Shows one claim: the post, the three factors of its priority, the time of each stage of the incident, and every status that the care
+department has sent.`,
 		Example: `  otklik claims show 0123456789abcdef --data ./day
   otklik claims show 0123456789abcdef -c otklik.yaml --format json`,
 		Args: cobra.ExactArgs(1),
