@@ -17,6 +17,8 @@ import (
 
 // yearOfData fills a database with a year of three brands: two million mentions, 1.6 million rows of panes, 400,000 responses, as
 // many cases, and the books of the year. It ends now.
+//
+//nolint:dupword // columns
 const yearOfData = `
 INSERT INTO {s}.mentions (brand, published_at, platform, item_id, version_id, kind, role, via, label, negative_score, model, products, severity, audience_factor,
 	severity_factor, product_factor, claim_threshold, complaint, root_id, needs_answer, advocacy, author_id, followers, thread, text, url, lang, received_at, source_topic, partition, first_position, position)

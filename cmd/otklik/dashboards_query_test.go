@@ -345,6 +345,8 @@ const anotherModel = "another:2"
 // enrich adds what no simulation brings: claims with what became of them, ten of which the first four are handed over an hour after
 // their post, three resolved an hour later and one opened again; an answer that tells a phone number; and another classifier in the
 // middle of the story.
+//
+//nolint:dupword // columns
 func enrich(t *testing.T, d *grafanaDB) {
 	t.Helper()
 	store := schemas.Store(d.name)

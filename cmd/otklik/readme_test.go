@@ -127,16 +127,21 @@ var otherwise = map[string]struct{ reason, instead string }{
 	"make lint":                          {"its first run builds every linter; .ci/run calls it on each commit", ""},
 }
 
+// began is what a process logs when it shares the work of a stage, whose name follows.
+const began = "generation began\" group=otklik."
+
 // serving says which commands serve until Ctrl-C, what they print when they do, and for how many blocks of code after their own the
 // reader leaves them running.
 var serving = map[string]struct {
 	ready  []string
 	blocks int
 }{
-	"make demo":                                     {[]string{"\nServing: "}, 1},
-	"otklik run -c otklik.yaml":                     {[]string{"generation began\" group=otklik.ingest", "generation began\" group=otklik.track", "generation began\" group=otklik.roll"}, 0},
-	"otklik run -c otklik.yaml --stages ingest":     {[]string{"generation began\" group=otklik.ingest"}, 0},
-	"otklik run -c otklik.yaml --stages track,roll": {[]string{"generation began\" group=otklik.track", "generation began\" group=otklik.roll"}, 0},
+	"make demo": {ready: []string{"\nServing: "}, blocks: 1},
+
+	"otklik run -c otklik.yaml": {ready: []string{began + "ingest", began + "track", began + "roll"}},
+
+	"otklik run -c otklik.yaml --stages ingest":     {ready: []string{began + "ingest"}},
+	"otklik run -c otklik.yaml --stages track,roll": {ready: []string{began + "track", began + "roll"}},
 }
 
 // before says what a reader has done before a command: the files of their own that it names.
