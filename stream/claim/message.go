@@ -42,6 +42,7 @@ type Message struct {
 	Lang            string          `json:"lang,omitempty"`
 	URL             string          `json:"url,omitempty"`
 	Statuses        []MessageStatus `json:"statuses"`
+	EarlierStatuses int             `json:"earlier_statuses,omitempty"`
 	ConversationKey string          `json:"conversation"`
 }
 
@@ -61,17 +62,51 @@ func (r *Row) Message() *Message {
 		Priority: r.Priority(), AudienceFactor: r.Audience, SeverityFactor: r.Factors.Severity, ProductFactor: r.Factors.Product,
 		Severity: r.Severity, Product: r.Product, Products: append([]string{}, r.Products...),
 		AuthorID: r.Author.ID, AuthorHandle: r.Author.Name, AuthorName: r.AuthorName, Text: r.Text, Lang: r.Lang, URL: r.URL,
-		Statuses: make([]MessageStatus, len(r.Statuses)), ConversationKey: r.Thread,
+		ConversationKey: r.Thread,
 	}
 	if r.Followers.Known() {
 		n := r.Followers.Value()
 		m.Followers = &n
 	}
-	for i := range r.Statuses {
-		s := &r.Statuses[i]
+	m.EarlierStatuses = r.earlier()
+	told := r.Statuses[m.EarlierStatuses:]
+	m.Statuses = make([]MessageStatus, len(told))
+	for i := range told {
+		s := &told[i]
 		m.Statuses[i] = MessageStatus{Status: s.State.String(), At: s.At, By: s.By, Note: s.Note}
 	}
 	return m
+}
+
+// maxStatusBytes bounds the statuses of a message. Together with a text of firehose.MaxText bytes, each written as an escape, it leaves the
+// message below the megabyte that brokers take.
+const maxStatusBytes = 256 << 10
+
+// earlier returns how many of the oldest statuses a message leaves out.
+func (r *Row) earlier() int {
+	size := 0
+	for i := range slices.Backward(r.Statuses) {
+		s := &r.Statuses[i]
+		size += len(`{"status":"needs_details","at":"2026-03-02T15:04:05.000Z","by":"","note":""},`) + jsonSize(s.By) + jsonSize(s.Note)
+		if size > maxStatusBytes {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// jsonSize returns how many bytes a text takes at most in JSON.
+func jsonSize(text string) int {
+	n := 0
+	for _, r := range text {
+		switch {
+		case r < ' ', r == '"', r == '\\', r == '<', r == '>', r == '&', r == 0x7f, r == '\u2028', r == '\u2029', r == utf8.RuneError:
+			n += len(`\u0000`)
+		default:
+			n += utf8.RuneLen(r)
+		}
+	}
+	return n
 }
 
 // Answer is what a care department says about a claim: a value of the topic otklik.claim_status (schemas/claim_status.schema.json).

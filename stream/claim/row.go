@@ -103,6 +103,12 @@ func same(a, b *Row) bool {
 	return reflect.DeepEqual(x, y)
 }
 
+// maxStatuses bounds the statuses of a claim: a system that says more about one is caught in a loop.
+const maxStatuses = 1000
+
+// Full reports whether the claim takes no further status.
+func (r *Row) Full() bool { return len(r.Statuses) >= maxStatuses }
+
 // Apply returns the claim with a status of the care department, and false if it had it before. The order in which statuses are applied
 // does not matter.
 func (r *Row) Apply(s *stream.ClaimStatus, position stream.Position) (Row, bool) {

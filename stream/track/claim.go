@@ -143,24 +143,32 @@ func (p *Processor) triage(a *arrival, row *stream.MentionRow) {
 // answer takes in what the care department says about a claim.
 func (p *Processor) answer(a *arrival, b *stream.Books) {
 	m := &a.mention
+	dead := func(reason, detail string) {
+		b.DeadLetters++
+		p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
+			Stage: stream.StageTrack, Source: stream.Source{Partition: p.partition, Offset: a.position.Next() - 1}, Reason: reason, Detail: detail,
+			At: a.received, Key: []byte(m.Item.Thread), Payload: wire.AppendMention(nil, m),
+		})
+	}
 	old := p.claim(nameOf(m))
 	switch {
 	case old == nil:
-		b.DeadLetters++
-		p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
-			Stage: stream.StageTrack, Source: stream.Source{Partition: p.partition, Offset: a.position.Next() - 1}, Reason: "unknown_claim",
-			Detail: fmt.Sprintf("the status %s is about the claim on %s %s of %s, which is not there any more: its row was removed by retention or by hand",
-				m.Source, m.Item.Platform, m.Item.ID, m.Brand),
-			At: a.received, Key: []byte(m.Item.Thread), Payload: wire.AppendMention(nil, m),
-		})
+		dead("unknown_claim", fmt.Sprintf(
+			"the status %s is about the claim on %s %s of %s, which is not there any more: its row was removed by retention or by hand",
+			m.Source, m.Item.Platform, m.Item.ID, m.Brand))
 		return
 	case old.Position.Covers(a.position): // of a torn flush: the claim and the books have it
 		b.Other++
 		return
 	}
 	next, applied := old.Apply(m.Claim, a.position)
-	if !applied {
+	switch {
+	case !applied:
 		b.Duplicates++
+		return
+	case old.Full():
+		dead("too_many_statuses", fmt.Sprintf("the claim %s has %d statuses already and takes no more: is the system that sends them caught in a loop?",
+			old.ID, len(old.Statuses)))
 		return
 	}
 	b.Other++
