@@ -71,13 +71,11 @@ func (p *common) end(ctx context.Context, batch *kafka.Batch) error {
 	if err := p.out.Send(ctx); err != nil {
 		return err
 	}
-	if len(batch.Records) > 0 {
-		p.observer.Batch(&p.seen)
-	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	p.last = kafka.LastOf(batch, p.last)
-	if batch.Gap > 0 && len(batch.Records) > 0 {
-		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
+	p.ledger.Gap(batch, p.position, &p.seen)
+	if len(batch.Records) > 0 || batch.Gap > 0 {
+		p.observer.Batch(&p.seen)
 	}
 	return nil
 }

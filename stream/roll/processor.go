@@ -132,9 +132,6 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 		p.ledger.At(rec.Timestamp, pos).Add(&books)
 		seen.Add(&books)
 	}
-	if len(batch.Records) > 0 {
-		p.observer.Batch(&seen)
-	}
 	if err := p.load(ctx, panes); err != nil {
 		return err
 	}
@@ -145,8 +142,9 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	p.last = kafka.LastOf(&batch, p.last)
-	if batch.Gap > 0 && len(batch.Records) > 0 {
-		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
+	p.ledger.Gap(&batch, p.position, &seen)
+	if len(batch.Records) > 0 || batch.Gap > 0 {
+		p.observer.Batch(&seen)
 	}
 	p.watermark.Tick(batch.At)
 	return nil

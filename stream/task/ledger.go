@@ -1,6 +1,9 @@
 package task
 
-import "otklik/stream"
+import (
+	"otklik/stream"
+	"otklik/stream/kafka"
+)
 
 // Ledger keeps the books of one stage on one partition.
 type Ledger struct {
@@ -49,6 +52,20 @@ func (l *Ledger) At(timestamp stream.Time, pos stream.Position) *stream.Books {
 func (l *Ledger) Covers(timestamp stream.Time, pos stream.Position) bool {
 	p := l.pages[timestamp.Truncate(stream.Hour)]
 	return p != nil && p.restored.Covers(pos)
+}
+
+// Gap counts in the ledger, and in what became of the batch, the records that retention had removed before the batch was read. They stand in
+// the hour of its first record; of a batch without records, in that of its fetch. pos is the position after the batch.
+func (l *Ledger) Gap(batch *kafka.Batch, pos stream.Position, seen *stream.Books) {
+	if batch.Gap <= 0 {
+		return
+	}
+	at := stream.TimeOf(batch.At)
+	if len(batch.Records) > 0 {
+		at = batch.Records[0].Timestamp
+	}
+	l.At(at, pos).Gaps += uint64(batch.Gap)
+	seen.Gaps += uint64(batch.Gap)
 }
 
 // Flush returns the rows that changed since the last Flush.

@@ -239,11 +239,9 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	p.changes = p.changes[:0]
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	p.last = kafka.LastOf(&batch, p.last)
-	if batch.Gap > 0 && len(batch.Records) > 0 {
-		p.ledger.At(batch.Records[0].Timestamp, p.position).Gaps += uint64(batch.Gap)
-	}
+	p.ledger.Gap(&batch, p.position, &p.seen)
 	p.watermark.Tick(p.now)
-	if len(batch.Records) > 0 {
+	if len(batch.Records) > 0 || batch.Gap > 0 {
 		p.observer.Batch(&p.seen)
 	}
 	return nil
