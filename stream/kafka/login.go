@@ -67,7 +67,7 @@ func (e *exchange) Next(ctx context.Context, challenge []byte) (bool, []byte, er
 
 // refused reports whether the error means that the login is refused: so many exchanges have failed, for so long, that it does.
 func (l *logins) refused(err error, attempts int, patience time.Duration) bool {
-	if l == nil || unreachable(err) {
+	if l == nil || unreachable(err) || letIn(err) {
 		return false
 	}
 	l.mu.Lock()
@@ -87,4 +87,11 @@ func unreachable(err error) bool {
 		return true
 	}
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kafkago.RequestTimedOut)
+}
+
+// letIn reports whether the error is an answer that only those get who are logged in: while one broker is away in the middle of its
+// exchanges, connections to the others go on, and what they report says nothing of the login.
+func letIn(err error) bool {
+	answer, ok := errors.AsType[kafkago.Error](err)
+	return ok && answer != kafkago.SASLAuthenticationFailed && answer != kafkago.IllegalSASLState
 }
