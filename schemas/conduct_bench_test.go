@@ -36,6 +36,8 @@ func BenchmarkConduct(b *testing.B) {
 	}
 	for _, q := range []struct{ name, sql string }{
 		{"threads of a week", "SELECT count(), sum(joined), sum(answered) FROM contagion WHERE brand = 'alpha' AND opened_at > now() - INTERVAL 7 DAY"},
+		{"threads of a week, by brand and range", "SELECT count(), sum(joined), sum(answered) FROM contagion_of(brand = 'alpha', since = now64(3, 'UTC') - INTERVAL 7 DAY, until = now64(3, 'UTC'))"},
+		{"threads of a day, by brand and range", "SELECT count(), sum(joined), sum(answered) FROM contagion_of(brand = 'alpha', since = now64(3, 'UTC') - INTERVAL 1 DAY, until = now64(3, 'UTC'))"},
 		{"threads of a year", "SELECT count(), sum(joined), sum(answered) FROM contagion"},
 		{"days of a month", "SELECT sum(threads), sum(joined), sum(answered) FROM contagion_1d WHERE brand = 'alpha' AND day > today() - 30"},
 		{"breaches of a week", "SELECT count() FROM compliance WHERE published_at > now() - INTERVAL 7 DAY"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,6 +140,9 @@ func TestContagion(t *testing.T) {
 		if diff := cmp.Diff(want, lines(t, c, contagionQuery)); diff != "" {
 			t.Errorf("shuffle %d (-want +got):\n%s", seed, diff)
 		}
+		sameOverRange(t, c, sinktest.Base, sinktest.Base+10*stream.Day)
+		sameOverRange(t, c, sinktest.Base+1, sinktest.Base+3*stream.Day)
+		sameOverRange(t, c, sinktest.Base+3*stream.Day, sinktest.Base+3*stream.Day+1)
 		if seed > 0 {
 			continue
 		}
@@ -176,6 +180,68 @@ func contagionChanges(t *testing.T, c *clickhouse.Client, k *talk) {
 	}
 	if want := "youtube y1 1 1 60 1 60 1 120 1 0 1 0"; !slices.Contains(lines(t, c, contagionQuery), want) {
 		t.Errorf("after a delete: %q, want %q", lines(t, c, contagionQuery), want)
+	}
+	sameOverRange(t, c, sinktest.Base-stream.Day, sinktest.Base+10*stream.Day)
+}
+
+// sameOverRange: contagion_of has the rows that contagion has for the brand north and the range, to the last column.
+func sameOverRange(t *testing.T, c *clickhouse.Client, since, until stream.Time) {
+	t.Helper()
+	at := func(t stream.Time) string { return "'" + t.Go().UTC().Format("2006-01-02 15:04:05.000") + "'" }
+	want := lines(t, c, "SELECT toString(tuple(*)) AS r FROM contagion WHERE brand = 'north' AND opened_at >= "+at(since)+" AND opened_at < "+at(until)+" ORDER BY r")
+	got := lines(t, c, "SELECT toString(tuple(*)) AS r FROM contagion_of(brand = 'north', since = "+at(since)+", until = "+at(until)+") ORDER BY r")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("contagion_of from %s to %s (-contagion +contagion_of):\n%s", at(since), at(until), diff)
+	}
+}
+
+// TestContagionOfRandomTalk: on conversations made at random, with answers to answers, pauses, deletes and answers to nobody whom the platform names, the
+// view for a brand and a range has the rows of the view for everything.
+func TestContagionOfRandomTalk(t *testing.T) {
+	c := connect(t)
+	migrate(t, c, schemas.Options{})
+	k, r := &talk{}, rand.New(rand.NewPCG(3, 1))
+	platforms := []stream.Platform{stream.Twitter, stream.VK, stream.Telegram}
+	for i := range 2000 {
+		p := platforms[r.IntN(len(platforms))]
+		thread, parent := string(p)+":"+strconv.Itoa(r.IntN(60)), ""
+		if len(k.rows) > 0 && r.IntN(3) > 0 {
+			if above := k.rows[max(0, len(k.rows)-1-r.IntN(40))]; above.Item.Platform == p {
+				thread, parent = above.Item.Thread, above.Item.ID
+			}
+		}
+		author := strconv.Itoa(r.IntN(20))
+		k.message(p, "m"+strconv.Itoa(i), stream.Time(i)*2400+stream.Time(r.IntN(1200)), author, thread, parent, func(m *stream.MentionRow) {
+			switch r.IntN(6) {
+			case 0:
+				complains(m)
+			case 1:
+				replies(author, stream.Approved)(m)
+			case 2:
+				if parent != "" {
+					replies("", stream.Approved)(m)
+				}
+			}
+			if r.IntN(10) == 0 {
+				m.Brand = "south"
+			}
+		})
+	}
+	k.flush(t, c, k.rows)
+	if err := c.Writer().Flush(t.Context(), &clickhouse.Batch{Erasures: []stream.ErasureRow{
+		{Platform: k.rows[700].Item.Platform, ItemID: "m700", At: sinktest.Base, Position: 1}, {Platform: k.rows[701].Item.Platform, ItemID: "m701", At: sinktest.Base, Position: 2},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Eraser().Erase(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := lines(t, c, "SELECT toString(count()) FROM contagion"); len(n) != 1 || n[0] == "0" {
+		t.Fatalf("%v conversations", n)
+	}
+	// Fifty-five days: some ranges are more than a month away from other talk.
+	for _, span := range [][2]stream.Time{{0, 60}, {0, 1}, {10, 12}, {20, 27}, {30, 30}, {40, 41}, {54, 56}} {
+		sameOverRange(t, c, sinktest.Base+span[0]*stream.Day, sinktest.Base+span[1]*stream.Day)
 	}
 }
 

@@ -44,7 +44,14 @@ func Dictionary() (string, error) {
 }
 
 func section(b *strings.Builder, t *Table, readers string) {
-	fmt.Fprintf(b, "\n#### `%s`\n\n%s. Readers: %s.\n\n| column | type | meaning |\n|---|---|---|\n", t.Name, t.Comment, readers)
+	fmt.Fprintf(b, "\n#### `%s`\n\n%s. Readers: %s.", t.Name, t.Comment, readers)
+	for i, p := range t.Parameters {
+		fmt.Fprintf(b, "%s`%s` (`%s`)", map[bool]string{true: " Ask with ", false: ", "}[i == 0], p.Name, p.Type)
+	}
+	if len(t.Parameters) > 0 {
+		b.WriteString(".")
+	}
+	b.WriteString("\n\n| column | type | meaning |\n|---|---|---|\n")
 	for _, c := range t.Columns {
 		fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", c.Name, c.Type, strings.ReplaceAll(c.Comment, "|", `\|`))
 	}

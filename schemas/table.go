@@ -20,6 +20,7 @@ type Table struct {
 	Comment     string
 	Partitioned bool // has a PARTITION BY, always of columns that never change for a row
 	Columns     []Column
+	Parameters  []Column // what a view asks for, in the order of the first use; without comments
 }
 
 var (
@@ -29,6 +30,7 @@ var (
 	addLine       = regexp.MustCompile(`^    ADD COLUMN IF NOT EXISTS ([a-z0-9_]+) (.+?)(?: DEFAULT [^']+?)? COMMENT '([^']*)' AFTER ([a-z0-9_]+),?$`)
 	commentLine   = regexp.MustCompile(`^    COMMENT COLUMN ([a-z0-9_]+) '([^']*)',?$`)
 	tableComment  = regexp.MustCompile(`(?m)^COMMENT '([^']*)'$`)
+	parameter     = regexp.MustCompile(`\{([a-z_]+):([A-Za-z0-9]+(?:\([^)]*\))?)\}`)
 	partitionLine = regexp.MustCompile(`(?m)^PARTITION BY `)
 )
 
@@ -57,6 +59,11 @@ func addTables(known []Table, script string) []Table {
 		for line := range strings.Lines(statement) {
 			if c := columnLine.FindStringSubmatch(strings.TrimRight(line, "\n")); c != nil {
 				t.Columns = append(t.Columns, Column{Name: c[1], Type: c[2], Comment: c[3]})
+			}
+		}
+		for _, p := range parameter.FindAllStringSubmatch(statement, -1) {
+			if c := (Column{Name: p[1], Type: p[2]}); !slices.Contains(t.Parameters, c) {
+				t.Parameters = append(t.Parameters, c)
 			}
 		}
 		if i := slices.IndexFunc(known, func(k Table) bool { return t.View && k.View && k.Name == t.Name }); i >= 0 {

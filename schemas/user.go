@@ -59,7 +59,7 @@ func (c Credentials) withDefaults() Credentials {
 var dashboardViews = []string{
 	"sentiment_1m", "sentiment_1h", "sentiment_1d", "adjusted_1h", "adjusted_1d", "panes", "rolling", "response_times", "response_pairs", "case_states",
 	"share_of_voice", "audience", "community_growth", "communities", "alerts", "alert_reasons", "alert_deliveries", "claim_states", "claims_1d", "ledger", "books", "freshness", "deadletter_reasons",
-	"voices", "waits", "label_quality", "label_models", "claim_queue", "compliance_1d", "contagion", "contagion_1d",
+	"voices", "waits", "label_quality", "label_models", "claim_queue", "compliance_1d", "contagion", "contagion_1d", "contagion_of",
 }
 
 // closedViews are views that dashboards and the desk could read before they held texts and authors.
