@@ -7,13 +7,8 @@ func crisis() board {
 		pick  = "{incident} AND {brand} AND {platform}"
 		waits = "since >= {incident_since} AND since <= {incident_until} AND {brand} AND {platform}"
 		worst = pick + " AND state != 'withdrawn' ORDER BY priority DESC, published_at, item_id LIMIT 20"
-		// Customers who came into a conversation with a complaint after it had begun.
-		joined = `
-SELECT conversation, voice, place, came, began FROM (
-    SELECT conversation, voice, any(platform) AS place, min(published_at) AS came, min(came) OVER (PARTITION BY conversation) AS began,
-        max(max(label = 'negative')) OVER (PARTITION BY conversation) AS complaint
-    FROM voices WHERE ` + pick + ` GROUP BY conversation, voice)
-WHERE complaint AND came > began`
+		// Complaints of the incident that other customers joined.
+		spread = "contagion_of(brand = ${brand:singlequote}, since = {incident_since}, until = {incident_until} + toIntervalMillisecond(1))\nWHERE {platform}"
 	)
 	return board{
 		key: "crisis", from: "now-24h", refresh: "30s",
@@ -64,10 +59,9 @@ SELECT uniqExactIf(conversation, label = 'negative') AS threads FROM voices WHER
 SELECT sum(followers) AS audience
 FROM (SELECT voice, max(ifNull(followers, 0)) AS followers FROM voices WHERE ` + pick + ` AND label = 'negative' GROUP BY voice)`)},
 			{key: "crisis.joined", kind: number, w: 6, h: 4, cols: []string{"joined"}, def: "parallel_work", sql: query(`
-SELECT uniqExact(voice) AS joined FROM (` + joined + `)`)},
+SELECT sum(n) AS joined FROM (SELECT joined AS n FROM ` + spread + `)`)},
 			{key: "crisis.parallel", kind: number, w: 6, h: 4, cols: []string{"parallel_share"}, def: "parallel_work", sql: query(`
-SELECT countIf((conversation, voice) IN (SELECT conversation, voice FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL)) / nullIf(count(), 0) AS parallel_share
-FROM (` + joined + `)`)},
+SELECT sum(answered) / nullIf(sum(joined), 0) AS parallel_share FROM ` + spread)},
 			{key: "crisis.claims", kind: number, w: 6, h: 4, cols: []string{"claims"}, def: "priority", drill: "posts", sql: query(`
 SELECT count() AS claims FROM claim_queue WHERE ` + pick + ` AND state != 'withdrawn'`)},
 			{key: "crisis.received", kind: number, w: 6, h: 4, cols: []string{"received_share"}, def: "hand_over_time", drill: "care", sql: query(`
@@ -101,16 +95,9 @@ FROM voices WHERE ` + pick + ` GROUP BY product HAVING negatives > 0 ORDER BY ne
 					"opened_at", "platform", "joined", "joined_before", "joined_after", "before_per_hour", "after_per_hour", "join_median", "coverage",
 				},
 				sql: query(`
-SELECT opened_at, platform, joined, joined_before, joined - joined_before AS joined_after,
-    3600 * joined_before / greatest(dateDiff('second', opened_at, ifNull(answer, last_join)), 3600) AS before_per_hour,
-    if(answer IS NOT NULL, 3600 * joined_after / greatest(dateDiff('second', assumeNotNull(answer), last_join), 3600), NULL) AS after_per_hour,
-    join_median, covered / joined AS coverage
-FROM (SELECT conversation, any(place) AS platform, any(began) AS opened_at, count() AS joined, max(came) AS last_join, any(first_answer) AS answer,
-          countIf(first_answer IS NULL OR came < first_answer) AS joined_before, quantileExactInclusive(0.5)(dateDiff('second', began, came)) AS join_median,
-          countIf((conversation, voice) IN (SELECT conversation, voice FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL)) AS covered
-      FROM (` + joined + `) AS j
-      LEFT JOIN (SELECT conversation, min(answered_at) AS first_answer FROM waits WHERE ` + waits + ` AND answered_at IS NOT NULL GROUP BY conversation) AS a USING (conversation)
-      GROUP BY conversation)
+SELECT opened_at, platform, joined, joined_before_answer AS joined_before, joined_after_answer AS joined_after, joins_per_hour_before AS before_per_hour,
+    joins_per_hour_after AS after_per_hour, median_join_seconds AS join_median, coverage
+FROM ` + spread + `
 ORDER BY joined DESC, opened_at LIMIT 20`),
 			},
 			{
