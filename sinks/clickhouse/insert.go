@@ -313,6 +313,9 @@ func (in *inserter[T]) attempt(ctx context.Context, rows []*T) error {
 	}
 	query := fmt.Sprintf("INSERT INTO %s (%s) VALUES", in.client.table(in.table.name), columnNames(columns))
 	if err := link.insert(ctx, query, linkSettings(in.client.insertSettings()), input, cut); err != nil {
+		if _, said := errors.AsType[*driver.Exception](err); !said && ctx.Err() == nil {
+			in.client.dropLinks() // what broke this connection has broken the others, too: each would cost an attempt
+		}
 		return err
 	}
 	in.client.giveLink(link)

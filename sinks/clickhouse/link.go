@@ -75,13 +75,22 @@ func (c *Client) giveLink(l *link) {
 	c.links.idle = append(c.links.idle, l)
 }
 
-func (c *Client) closeLinks() {
+// dropLinks closes the idle connections.
+func (c *Client) dropLinks() {
 	c.links.mu.Lock()
 	defer c.links.mu.Unlock()
 	for _, l := range c.links.idle {
 		l.close()
 	}
-	c.links.idle, c.links.closed = nil, true
+	c.links.idle = nil
+}
+
+// closeLinks closes the idle connections, and each of the others when its insert ends.
+func (c *Client) closeLinks() {
+	c.links.mu.Lock()
+	c.links.closed = true
+	c.links.mu.Unlock()
+	c.dropLinks()
 }
 
 // compressed reports whether the blocks of inserts are.
