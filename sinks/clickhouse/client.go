@@ -1,7 +1,7 @@
 // Package clickhouse keeps the rows of the engine in ClickHouse and reads back what a task restores, what verify compares and
 // what dead letters hold. It is the only importer of clickhouse-go.
 //
-// A Client is one pool of native connections. Client.Writer gives the writer of rows; the restore queries are methods of
+// A Client is one pool of native connections for queries, and connections of its own for inserts (see link). Client.Writer gives the writer of rows; the restore queries are methods of
 // the Client. Every query names its tables in full, so the database of the connection does not matter.
 package clickhouse
 
@@ -41,11 +41,11 @@ type Config struct {
 	ReadTimeout time.Duration // longest silence of the server during a query; 0 is 5 min
 	// InsertTimeout bounds one attempt of an insert, so that a server that hangs is retried; 0 is 2 min.
 	InsertTimeout time.Duration
-	// MaxConns bounds the connections of the pool; 0 is 24.
+	// MaxConns bounds the connections of the pool, and those for inserts that are kept between two inserts; 0 is 24.
 	MaxConns int
 	// MaxBlockRows bounds the rows of one insert; more are sent as several; 0 is 250,000.
 	MaxBlockRows int
-	// Gather is how long the rows of a flush wait for those of other tasks, to travel in one insert, at each of its three steps;
+	// Gather is how long the rows of a flush wait for those of other tasks, to travel in one insert, at each of its steps;
 	// 0 is 30 ms, negative does not wait.
 	Gather time.Duration
 
