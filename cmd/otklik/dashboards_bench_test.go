@@ -63,15 +63,15 @@ SELECT ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram',
 FROM numbers(400000);
 
 INSERT INTO {s}.claims (brand, platform, item_id, id, published_at, version_at, detected_at, opened_at, product, severity, followers, blogger, audience_factor, severity_factor,
-	product_factor, priority, threshold, department, state, handed_over_at, resolved_at, last_resolved_at, resolutions, reopenings, reopen_seconds, thread, customer_id, position)
+	product_factor, priority, threshold, department, state, handed_over_at, resolved_at, last_resolved_at, resolutions, reopenings, reopen_seconds, thread, customer_id, partition, position)
 SELECT ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5], toString(number), concat('claim', toString(number)),
 	now64(3) - toIntervalMillisecond(intDiv(number * 31536000000, 2000000)) AS at, at, at + toIntervalSecond(20), at + toIntervalSecond(20), 'internet', 2, cityHash64(number, 7) % 5000,
 	number % 1000 = 0, 2, 2, 1, 4, 4, 'care', if(number % 300 = 0, 'resolved', 'open'), at + toIntervalSecond(4000), if(number % 300 = 0, at + toIntervalSecond(9000), NULL) AS done, done,
-	if(done IS NULL, [], [toUnixTimestamp64Milli(done)]), if(done IS NULL, [], [0]), 259200, toString(intDiv(number, 5)), toString(cityHash64(number, 6) % 300000), 1
+	if(done IS NULL, [], [toUnixTimestamp64Milli(done)]), if(done IS NULL, [], [0]), 259200, toString(intDiv(number, 5)), toString(cityHash64(number, 6) % 300000), intDiv(number, 5) % 8, 1
 FROM numbers(2000000) WHERE number % 100 = 0;
 
 INSERT INTO {s}.turns (partition, thread, brand, platform, at, item_id, author_id, customer_id, own, flags, position)
-SELECT number % 8, toString(intDiv(number, 5)), ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5],
+SELECT intDiv(number, 5) % 8, toString(intDiv(number, 5)), ['alpha', 'beta', 'gamma'][1 + number % 3], ['twitter', 'vk', 'telegram', 'youtube', 'reddit'][1 + cityHash64(number) % 5],
 	now64(3) - toIntervalMillisecond(intDiv(number * 31536000000, 2000000)), toString(number), toString(cityHash64(number, 6) % 300000), toString(cityHash64(number, 6) % 300000), false, 4, number
 FROM numbers(2000000);
 
