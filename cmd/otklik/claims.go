@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -280,6 +281,9 @@ Statuses count in the order of their time. Of a data folder, the demo must be ru
 					return err
 				}
 				if _, err := claim.ParseAnswer(values[i]); err != nil {
+					if fault, ok := errors.AsType[*claim.Error](err); ok {
+						return usagef(cmd, "%s", fault.Detail)
+					}
 					return usagef(cmd, "%w", err)
 				}
 			}
@@ -309,8 +313,15 @@ func (c *claimsChange) run(ctx context.Context, cmd *cobra.Command, cfg *config.
 		return err
 	}
 	known := map[string]stream.MentionName{}
+	slack := stream.Time(cfg.Limits.MaxFuture.Milliseconds())
 	for i := range places {
 		known[places[i].ID] = places[i].MentionName
+		if at, published := answers[0].At, places[i].PublishedAt; at < published-slack {
+			return usagef(cmd, "nothing was sent: --at is %s, before the mention of claim %s was published at %s", at, places[i].ID, published)
+		}
+	}
+	if at, now := answers[0].At, stream.TimeOf(time.Now()); at > now+slack {
+		return usagef(cmd, "nothing was sent: --at is %s, which is yet to come", at)
 	}
 	for _, id := range ids {
 		if _, ok := known[id]; !ok {

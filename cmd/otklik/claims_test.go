@@ -73,6 +73,8 @@ func TestClaims(t *testing.T) {
 	}
 	l.Drain(t)
 	must("['"+l.day.Add(10*time.Minute).Format("2006-01-02T15:04:05.000Z")+" accepted desk']", "show", id)
+	refused("yet to come", "resolve", "--by", "anna", "--at", "2126-01-01", id)
+	refused("before the mention", "resolve", "--by", "anna", "--at", "2006-01-01", id)
 	must("sent\n", "needs-details", "--by", "anna", "--wait=false", "--note", "which number?", id)
 	refused("do not show 1 statuses yet", "reopen", "--by", "anna", "--timeout", "1ns", id)
 

@@ -78,20 +78,22 @@ func (p *Statuses) Process(ctx context.Context, batch kafka.Batch) error {
 // record reads one status.
 func (p *Statuses) record(rec *stream.Record) {
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
-	dead := func(reason, detail string) {
-		p.count(rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
-		p.rows.DeadLetters = append(p.rows.DeadLetters, letter(rec, src, reason, detail))
-	}
 	a, err := claim.ParseAnswer(rec.Value)
 	if fault, ok := errors.AsType[*claim.Error](err); ok {
-		dead(fault.Reason, fault.Detail)
+		p.dead(rec, src, fault.Reason, fault.Detail)
 		return
 	}
 	if limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds()); a.At > limit {
-		dead("future", fmt.Sprintf("the status was given at %s, the record is of %s: it would count for ever", a.At, rec.Timestamp))
+		p.dead(rec, src, "future", fmt.Sprintf("the status was given at %s, the record is of %s: it would count for ever", a.At, rec.Timestamp))
 		return
 	}
 	p.said = append(p.said, said{rec: rec, source: src, answer: a})
+}
+
+// dead makes a dead letter of a status that never was any good.
+func (p *Statuses) dead(rec *stream.Record, src stream.Source, reason, detail string) {
+	p.count(rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
+	p.rows.DeadLetters = append(p.rows.DeadLetters, letter(rec, src, reason, detail))
 }
 
 // lookUp finds the claims of all statuses of the batch, and which statuses were refused before.
@@ -177,11 +179,16 @@ func (p *Statuses) refuse(ctx context.Context) error {
 	return p.cfg.Sink.Flush(ctx, &task.Rows{DeadLetters: letters})
 }
 
-// send queues the statuses that have a claim.
+// send queues the statuses that have a claim. The clocks of a platform and a department may differ as much as those of a platform and a broker.
 func (p *Statuses) send() {
 	for i := range p.said {
 		s := &p.said[i]
 		if s.place == nil {
+			continue
+		}
+		if published := s.place.PublishedAt; s.answer.At < published-stream.Time(p.cfg.MaxFuture.Milliseconds()) {
+			p.dead(s.rec, s.source, "bad_status", fmt.Sprintf("the status was given at %s, before its mention was published at %s: it would be the first for ever",
+				s.answer.At, published))
 			continue
 		}
 		p.add(&stream.Mention{

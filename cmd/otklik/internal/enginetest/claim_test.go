@@ -153,6 +153,7 @@ func (c *claimStory) tell(t *testing.T, trouble int) {
 	for _, bad := range []string{
 		`{"claim_id":"` + unknown + `","status":"accepted","at":"2026-03-02T12:00:00Z","by":"desk"}`, `{"claim_id":"x","status":"accepted"}`, `{`,
 		`{"claim_id":"` + unknown + `","status":"accepted","at":"2026-03-09T12:00:00Z","by":"desk"}`,
+		`{"claim_id":"` + claim.IDOf(&stream.MentionName{Platform: stream.Generic, ItemID: "small", Brand: "mts"}) + `","status":"accepted","at":"2006-03-02T12:00:00Z","by":"desk"}`,
 	} {
 		c.log.add(c.statuses.partition, c.at+8*stream.Hour, nil, []byte(bad))
 	}
