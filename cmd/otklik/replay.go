@@ -74,7 +74,7 @@ Platforms: ` + platformList() + `.`,
 			}
 			defer producer.client.Close()
 			job := &replayJob{
-				platform: stream.Platform(platform), topic: topic, rate: rate, producer: producer, now: time.Now,
+				platform: stream.Platform(platform), topic: topic, brokers: cfg.Kafka.Brokers, config: configPath, rate: rate, producer: producer, now: time.Now,
 				stdin: cmd.InOrStdin(), stderr: cmd.ErrOrStderr(),
 			}
 			return job.run(cmd.Context(), args, from)
@@ -177,6 +177,8 @@ const graceTime = 20 * time.Second
 type replayJob struct {
 	platform stream.Platform
 	topic    string
+	brokers  []string
+	config   string // file; empty: none
 	rate     float64
 	producer producer
 	now      func() time.Time
@@ -213,6 +215,12 @@ func (j *replayJob) run(ctx context.Context, files []string, from int) error {
 // continuation is the command that goes on where this one ended.
 func (j *replayJob) continuation(files []string, line int) string {
 	args := []string{"otklik replay --platform", string(j.platform), "--topic", j.topic}
+	if len(j.brokers) > 0 {
+		args = append(args, "--brokers", strings.Join(j.brokers, ","))
+	}
+	if j.config != "" {
+		args = append(args, "-c", j.config)
+	}
 	if j.rate > 0 {
 		args = append(args, "--rate", fmt.Sprint(j.rate))
 	}

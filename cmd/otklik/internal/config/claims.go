@@ -30,10 +30,13 @@ func (v *validator) claims(c *claim.Config, brands *brand.Catalogue) {
 	for i := range brands.Brands {
 		note(brands.Brands[i].Products)
 	}
+	hint := "write the key of one of its products: " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+	if len(known) == 0 {
+		hint = "it has no products at all: remove the line"
+	}
 	for _, product := range slices.Sorted(maps.Keys(c.Departments)) {
 		if !known[product] {
-			v.at(within("claims.departments", product), fmt.Sprintf("the catalogue has no product %q", product),
-				"write the key of one of its products: "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			v.at(within("claims.departments", product), fmt.Sprintf("the catalogue has no product %q", product), hint)
 		}
 	}
 }
