@@ -8,7 +8,7 @@ SEEDS   ?= 20
 SEED    ?= 1
 MVN     := $(shell command -v java >/dev/null && command -v mvn)
 
-.PHONY: all demo test test-deploy soak build setup setup-kafka setup-schema lint format generate bench profile clean
+.PHONY: all demo test test-deploy soak build setup setup-kafka setup-schema lint format generate bench clean
 all: build
 
 demo: build ## run the whole engine on a simulated day (ARGS="--once" ends by itself); needs no Java
@@ -26,7 +26,7 @@ soak: setup ## the crash tests many times over: KILLS=100 SEEDS=20 SEED=1, any o
 		$(GO) test -v -count=1 -timeout=90m -run='^Test(Kill|Torn|Zombie|RollRestarts)' ./cmd/otklik ./cmd/otklik/internal/enginetest
 
 build: setup ## bin/otklik
-	CGO_ENABLED=0 $(GO) build -trimpath -pgo=cmd/otklik/pipeline.pgo -o bin/otklik ./cmd/otklik
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/otklik ./cmd/otklik
 
 setup: deploy/embedded/node_modules/.package-lock.json ## the ClickHouse library, only when its lock file has changed
 
@@ -57,10 +57,6 @@ generate: ## regenerate what is generated; a test says when that is needed
 
 bench: build ## the speed figures of the README, on this machine
 	bin/otklik bench $(ARGS)
-
-profile: build ## cmd/otklik/pipeline.pgo, by which the compiler decides what to inline: after the hot path has changed, on an idle machine
-	bin/otklik bench --naming 1 --latency 0s --profile bin/profile
-	cp bin/profile/cpu.pprof cmd/otklik/pipeline.pgo
 
 clean: ## what make has built; data folders stay
 	rm -rf bin
