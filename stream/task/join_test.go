@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -80,5 +81,22 @@ func TestJoin(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTakeSkipsNothing ends a task that has read ahead while more waits behind: nothing of it may be processed then.
+func TestTakeSkipsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ahead := kafka.Batch{Records: records(4, 7), Next: 7}
+	if b, ok := take(ctx, &ahead, nil); !ok || b.Next != 7 {
+		t.Fatalf("took %+v, %v, want what was read ahead", b, ok)
+	}
+	cancel()
+	for range 100 { // a select among several that are ready picks any
+		batches := make(chan kafka.Batch, 1)
+		batches <- kafka.Batch{Records: records(7, 9), Next: 9}
+		if b, ok := take(ctx, &ahead, batches); ok {
+			t.Fatalf("took a batch up to %d after the end, over the records 4 to 6", b.Next)
+		}
 	}
 }

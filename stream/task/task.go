@@ -209,19 +209,9 @@ func (t *task) run(ctx context.Context) error {
 func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
 	var ahead *kafka.Batch // read, but not to be joined with the one before it
 	for {
-		var batch kafka.Batch
-		if ahead != nil && ctx.Err() == nil {
-			batch = *ahead
-		} else {
-			select {
-			case <-ctx.Done():
-				return nil
-			case b, ok := <-batches:
-				if !ok {
-					return nil
-				}
-				batch = b
-			}
+		batch, ok := take(ctx, ahead, batches)
+		if !ok {
+			return nil
 		}
 		batch, ahead = t.join(batch, batches)
 		if err := t.process(ctx, batch); err != nil {
@@ -235,6 +225,23 @@ func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
 		if t.reached() {
 			return errDone
 		}
+	}
+}
+
+// take returns the batch that is to be processed next. Not ok: there is none, or ctx has ended. What was read ahead then stays
+// unprocessed together with everything behind it: to go on with a later batch would skip its records for good.
+func take(ctx context.Context, ahead *kafka.Batch, batches <-chan kafka.Batch) (batch kafka.Batch, ok bool) {
+	if ctx.Err() != nil {
+		return kafka.Batch{}, false
+	}
+	if ahead != nil {
+		return *ahead, true
+	}
+	select {
+	case <-ctx.Done():
+		return kafka.Batch{}, false
+	case batch, ok = <-batches:
+		return batch, ok
 	}
 }
 
