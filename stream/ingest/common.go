@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"otklik/stream"
@@ -54,6 +55,40 @@ func (p *common) begin() {
 func (p *common) count(rec *stream.Record, b *stream.Books) {
 	p.seen.Add(b)
 	p.ledger.At(rec.Timestamp, stream.PositionAfter(p.cfg.Epoch, rec.Offset)).Add(b)
+}
+
+// letter returns the dead letter of a record. It owns its memory.
+func letter(rec *stream.Record, src stream.Source, reason, detail string) stream.DeadLetter {
+	return stream.DeadLetter{
+		Stage: stream.StageIngest, Source: src, Reason: reason, Detail: detail, At: rec.Timestamp,
+		Key: slices.Clone(rec.Key), Payload: slices.Clone(rec.Value),
+	}
+}
+
+// dead makes a dead letter, with the next flush, of a record that never was any good: a replay finds the same.
+func (p *common) dead(rec *stream.Record, src stream.Source, reason, detail string) {
+	p.count(rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
+	p.rows.DeadLetters = append(p.rows.DeadLetters, letter(rec, src, reason, detail))
+}
+
+// refuse makes dead letters durable at once whose reason depends on the moment: a replay asks for them and refuses again. They are counted
+// by the caller, as are those that were refused before.
+func (p *common) refuse(ctx context.Context, letters []stream.DeadLetter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	if err := p.cfg.Dead.Send(ctx, letters); err != nil {
+		return err
+	}
+	return p.cfg.Sink.Flush(ctx, &task.Rows{DeadLetters: letters})
+}
+
+// about returns the message that tells track something about a known mention: it goes where the mention went.
+func about(place *stream.MentionPlace, rec *stream.Record, src stream.Source) stream.Mention {
+	return stream.Mention{
+		Item:  stream.Item{Platform: place.Platform, ID: place.ItemID, PublishedAt: place.PublishedAt, Thread: place.Thread},
+		Brand: place.Brand, Source: src, ReceivedAt: rec.Timestamp,
+	}
 }
 
 // add queues a message for the topic of the mentions.

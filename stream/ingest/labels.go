@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"otklik/stream"
 	"otklik/stream/kafka"
@@ -68,7 +67,7 @@ func (p *Labels) Process(ctx context.Context, batch kafka.Batch) error {
 		if err := p.lookUp(ctx); err != nil {
 			return err
 		}
-		if err := p.refuse(ctx); err != nil {
+		if err := p.refuseUnknown(ctx); err != nil {
 			return err
 		}
 		p.send()
@@ -79,32 +78,20 @@ func (p *Labels) Process(ctx context.Context, batch kafka.Batch) error {
 // record reads one correction.
 func (p *Labels) record(rec *stream.Record) {
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
-	dead := func(reason, detail string) {
-		p.count(rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
-		p.rows.DeadLetters = append(p.rows.DeadLetters, letter(rec, src, reason, detail))
-	}
 	m, err := label.Parse(rec.Value)
 	if fault, ok := errors.AsType[*label.Error](err); ok {
-		dead(fault.Reason, fault.Detail)
+		p.dead(rec, src, fault.Reason, fault.Detail)
 		return
 	}
 	if limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds()); m.At > limit {
-		dead("future", fmt.Sprintf("the label was given at %s, the record is of %s: it would count for ever", m.At, rec.Timestamp))
+		p.dead(rec, src, "future", fmt.Sprintf("the label was given at %s, the record is of %s: it would count for ever", m.At, rec.Timestamp))
 		return
 	}
 	if p.cfg.Matcher.Catalogue().Brand(m.Brand) == nil {
-		dead("unknown_brand", fmt.Sprintf("the catalogue has no brand %q: write its key", m.Brand))
+		p.dead(rec, src, "unknown_brand", fmt.Sprintf("the catalogue has no brand %q: write its key", m.Brand))
 		return
 	}
 	p.asked = append(p.asked, asked{rec: rec, source: src, message: m})
-}
-
-// letter returns the dead letter of a record. It owns its memory.
-func letter(rec *stream.Record, src stream.Source, reason, detail string) stream.DeadLetter {
-	return stream.DeadLetter{
-		Stage: stream.StageIngest, Source: src, Reason: reason, Detail: detail, At: rec.Timestamp,
-		Key: slices.Clone(rec.Key), Payload: slices.Clone(rec.Value),
-	}
 }
 
 // lookUp finds the mentions of all corrections of the batch, and which corrections were refused before.
@@ -136,8 +123,8 @@ func (p *Labels) lookUp(ctx context.Context) error {
 	return nil
 }
 
-// refuse makes dead letters of the corrections without a mention, durably: a replay must refuse them again.
-func (p *Labels) refuse(ctx context.Context) error {
+// refuseUnknown makes dead letters of the corrections without a mention.
+func (p *Labels) refuseUnknown(ctx context.Context) error {
 	var letters []stream.DeadLetter
 	for i := range p.asked {
 		a := &p.asked[i]
@@ -156,13 +143,7 @@ func (p *Labels) refuse(ctx context.Context) error {
 		p.count(a.rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
 		a.place = nil
 	}
-	if len(letters) == 0 {
-		return nil
-	}
-	if err := p.cfg.Dead.Send(ctx, letters); err != nil {
-		return err
-	}
-	return p.cfg.Sink.Flush(ctx, &task.Rows{DeadLetters: letters})
+	return p.refuse(ctx, letters)
 }
 
 func voice(r stream.Role) string {
@@ -179,10 +160,9 @@ func (p *Labels) send() {
 		if a.place == nil {
 			continue
 		}
-		p.add(&stream.Mention{
-			Item:  stream.Item{Platform: a.place.Platform, ID: a.place.ItemID, PublishedAt: a.place.PublishedAt, Thread: a.place.Thread},
-			Brand: a.place.Brand, Source: a.source, ReceivedAt: a.rec.Timestamp, Corrects: &a.message.Correction,
-		})
+		m := about(a.place, a.rec, a.source)
+		m.Corrects = &a.message.Correction
+		p.add(&m)
 		p.count(a.rec, &stream.Books{Records: 1, Read: 1, Mentions: 1})
 	}
 }

@@ -36,7 +36,6 @@ type Statuses struct {
 	common
 
 	places ClaimPlaces
-	now    func() time.Time
 	said   []said
 }
 
@@ -52,7 +51,7 @@ type said struct {
 // NewStatuses returns the processor of a partition of the topic of the statuses, which writes to out. Of cfg it needs neither Matcher nor
 // Classifier nor Pseudonyms.
 func NewStatuses(cfg Config, p stream.Partition, places ClaimPlaces, out Outbox, observer task.Observer) *Statuses {
-	return &Statuses{common: newCommon(cfg, p, out, observer), places: places, now: time.Now}
+	return &Statuses{common: newCommon(cfg, p, out, observer), places: places}
 }
 
 // Process produces the statuses of the records before it returns.
@@ -67,7 +66,7 @@ func (p *Statuses) Process(ctx context.Context, batch kafka.Batch) error {
 		if err := p.lookUp(ctx); err != nil {
 			return err
 		}
-		if err := p.refuse(ctx); err != nil {
+		if err := p.refuseUnknown(ctx); err != nil {
 			return err
 		}
 		p.send()
@@ -90,12 +89,6 @@ func (p *Statuses) record(rec *stream.Record) {
 	p.said = append(p.said, said{rec: rec, source: src, answer: a})
 }
 
-// dead makes a dead letter of a status that never was any good.
-func (p *Statuses) dead(rec *stream.Record, src stream.Source, reason, detail string) {
-	p.count(rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
-	p.rows.DeadLetters = append(p.rows.DeadLetters, letter(rec, src, reason, detail))
-}
-
 // lookUp finds the claims of all statuses of the batch, and which statuses were refused before.
 func (p *Statuses) lookUp(ctx context.Context) error {
 	refused, err := p.places.Refused(ctx, p.said[0].source, p.said[len(p.said)-1].source, []string{reasonUnknownClaim})
@@ -105,6 +98,7 @@ func (p *Statuses) lookUp(ctx context.Context) error {
 	for i := range p.said {
 		p.said[i].again = refused[p.said[i].source.Offset]
 	}
+	began := time.Now()
 	for {
 		missing, latest := p.missing()
 		if len(missing) == 0 {
@@ -123,7 +117,8 @@ func (p *Statuses) lookUp(ctx context.Context) error {
 				s.place = places[s.answer.Claim]
 			}
 		}
-		if len(found) == len(missing) || p.now().Sub(latest.Go()) >= claimPatience {
+		// The time of a record is its producer's: one that is ahead of ours must not hold the partition for longer.
+		if now := time.Now(); len(found) == len(missing) || now.Sub(latest.Go()) >= claimPatience || now.Sub(began) >= claimPatience {
 			return nil
 		}
 		timer := time.NewTimer(claimPause)
@@ -153,8 +148,8 @@ func (p *Statuses) missing() (ids []string, latest stream.Time) {
 	return ids, latest
 }
 
-// refuse makes dead letters of the statuses without a claim, durably: a replay must refuse them again.
-func (p *Statuses) refuse(ctx context.Context) error {
+// refuseUnknown makes dead letters of the statuses without a claim.
+func (p *Statuses) refuseUnknown(ctx context.Context) error {
 	var letters []stream.DeadLetter
 	for i := range p.said {
 		s := &p.said[i]
@@ -170,13 +165,7 @@ func (p *Statuses) refuse(ctx context.Context) error {
 		}
 		p.count(s.rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
 	}
-	if len(letters) == 0 {
-		return nil
-	}
-	if err := p.cfg.Dead.Send(ctx, letters); err != nil {
-		return err
-	}
-	return p.cfg.Sink.Flush(ctx, &task.Rows{DeadLetters: letters})
+	return p.refuse(ctx, letters)
 }
 
 // send queues the statuses that have a claim. The clocks of a platform and a department may differ as much as those of a platform and a broker.
@@ -191,10 +180,9 @@ func (p *Statuses) send() {
 				s.answer.At, published))
 			continue
 		}
-		p.add(&stream.Mention{
-			Item:  stream.Item{Platform: s.place.Platform, ID: s.place.ItemID, PublishedAt: s.place.PublishedAt, Thread: s.place.Thread},
-			Brand: s.place.Brand, Source: s.source, ReceivedAt: s.rec.Timestamp, Claim: &s.answer.ClaimStatus,
-		})
+		m := about(&s.place.MentionPlace, s.rec, s.source)
+		m.Claim = &s.answer.ClaimStatus
+		p.add(&m)
 		p.count(s.rec, &stream.Books{Records: 1, Read: 1, Mentions: 1})
 	}
 }
