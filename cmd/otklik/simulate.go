@@ -27,13 +27,14 @@ delivery, and the ground truth to DIR/truth.json: the figures that verify must s
 response time, the dead letters by reason.
 
 The story is that of the brands of a catalogue: a daily curve of posts, most of them about nobody in particular, an outage
-of the own brand in the afternoon with a wave of complaints, care desks that answer within their hours. Records come
-twice, out of order, late, from the future and broken, in the stated proportions.
+of the own brand every afternoon with a wave of complaints (none with --calm), care desks that answer within their hours.
+Records come twice, out of order, late, from the future and broken, in the stated proportions.
 
 The same flags give the same bytes on every machine. The truth takes what a text names from what was put into it, and
 only the sentiment label from the built-in classifier.`,
 		Example: `  otklik simulate --seed 1 --events 100000 --out day
   otklik simulate --events 2000000 --late 0.02 --duplicates 0.1 --out bad-day
+  otklik simulate --calm --events 600000 --duration 720h --out calm-month
   otklik replay --platform twitter day/twitter.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,6 +80,7 @@ only the sentiment label from the built-in classifier.`,
 	f.StringVar(&day, "day", "", "first `date` in Moscow (default 2026-03-02)")
 	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "how long the story goes, up to 744h; late records come after its end")
 	f.StringVar(&catalogue, "catalogue", "", "brand catalogue `file` (default: the built-in example)")
+	f.BoolVar(&cfg.Calm, "calm", false, "no outage: days on which nothing happens")
 	f.BoolVar(&cfg.Minutes, "minutes", false, "put the panes of one minute into the truth too")
 	shares := []struct {
 		to   *float64

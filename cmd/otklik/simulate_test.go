@@ -87,3 +87,24 @@ func TestSimulateRefusesWrongFlags(t *testing.T) {
 		}
 	}
 }
+
+func TestSimulateCalm(t *testing.T) {
+	negative := func(args ...string) int64 {
+		dir := t.TempDir()
+		if _, err := runSimulate(t, append(args, "--seed", "4", "--events", "5000", "--out", dir)...); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, simulate.TruthFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var truth simulate.Truth
+		if err := json.Unmarshal(text, &truth); err != nil {
+			t.Fatal(err)
+		}
+		return truth.Brands[0].Negative
+	}
+	if calm, outage := negative("--calm"), negative(); outage < calm+calm/4 {
+		t.Errorf("%d negative mentions of the own brand on a day with its outage, %d on a calm one", outage, calm)
+	}
+}

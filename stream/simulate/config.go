@@ -49,6 +49,8 @@ type Config struct {
 	Proportions *Proportions
 	// Label is the classifier of the truth; default: the shipped model.
 	Label Labeller
+	// Calm leaves the outage of the own brand out: nothing happens on any of the days.
+	Calm bool
 	// Minutes makes the truth hold the panes of one minute too, not only those of one hour and one day.
 	Minutes bool
 }

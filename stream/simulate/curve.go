@@ -30,7 +30,15 @@ func timeOfDay(t stream.Time) stream.Time {
 	return d
 }
 
-// wave returns how high the wave of the outage is, 0 … 1.
+// wave returns how high the wave of the outage is, 0 … 1; always 0 on calm days.
+func (s *Simulator) wave(t stream.Time) float64 {
+	if s.cfg.Calm {
+		return 0
+	}
+	return wave(t)
+}
+
+// wave is the wave of the outage by the time of day.
 func wave(t stream.Time) float64 {
 	switch d := timeOfDay(t); {
 	case d < outageStart:
@@ -52,7 +60,7 @@ type curve struct {
 	sums  []float64
 }
 
-func newCurve(start stream.Time, d time.Duration) *curve {
+func newCurve(start stream.Time, d time.Duration, wave func(stream.Time) float64) *curve {
 	n := int(d / time.Minute)
 	c := &curve{start: start, sums: make([]float64, n)}
 	sum := 0.0

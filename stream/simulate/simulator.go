@@ -84,7 +84,6 @@ func New(cfg Config) (*Simulator, error) {
 		share:    *cfg.Proportions,
 		rng:      rand.New(rand.NewPCG(cfg.Seed, 0x6f746b6c696b)),
 		end:      cfg.Start + stream.Time(cfg.Duration.Milliseconds()),
-		curve:    newCurve(cfg.Start, cfg.Duration),
 		outbox:   queue{delivery: true},
 		now:      cfg.Start,
 		official: map[string]bool{},
@@ -94,6 +93,7 @@ func New(cfg Config) (*Simulator, error) {
 		labels:   map[labelKey]stream.Label{},
 		truth:    newLedger(len(cfg.Catalogue.Brands)),
 	}
+	s.curve = newCurve(cfg.Start, cfg.Duration, s.wave)
 	for _, p := range stream.Platforms {
 		s.recent[p] = &memory{}
 		s.crowd[p] = uint64(max(60, float64(cfg.Events)*platformShare(p)/5))

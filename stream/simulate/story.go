@@ -97,7 +97,7 @@ func (s *Simulator) primary(t stream.Time) *post {
 	if s.chance(s.digression()) {
 		return s.smallTalk(pl, st, t)
 	}
-	h := wave(t)
+	h := s.wave(t)
 	b := s.brand(h)
 	switch u := s.rng.Float64(); {
 	case u < 0.006:
@@ -173,7 +173,7 @@ func (s *Simulator) opinion(pl stream.Platform, st *stage, t stream.Time, b int)
 	p := s.draft(pl, st, t, stream.Post)
 	h := 0.0
 	if s.brands[b].own {
-		h = wave(t)
+		h = s.wave(t)
 	}
 	n := naming{brand: b}
 	var core string
@@ -502,7 +502,7 @@ func (s *Simulator) serve(p *post) {
 	}
 	delay := float64(b.desk.median) * math.Exp(0.9*s.rng.NormFloat64())
 	if b.own {
-		delay *= 1 + 2*wave(p.at)
+		delay *= 1 + 2*s.wave(p.at)
 	}
 	at := p.at + max(25*stream.Second, stream.Time(delay))
 	switch d := timeOfDay(at); {

@@ -340,3 +340,36 @@ func TestSameSeedSameBytes(t *testing.T) {
 		t.Error("another seed gives the same bytes")
 	}
 }
+
+// TestCalm leaves the outage out: in its hours the own brand hears no more complaints than before.
+func TestCalm(t *testing.T) {
+	const outage = 12*stream.Hour + 20*stream.Minute // UTC
+	share := func(calm bool) (before, during float64) {
+		s, err := New(Config{Seed: 3, Events: 20_000, Calm: calm})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ok := s.Next(); ok; _, ok = s.Next() {
+		}
+		var hours [2]Counts
+		for _, c := range s.Truth().Panes {
+			if c.Grain != "1h" || c.Brand != s.brands[0].key || c.Product != "" {
+				continue
+			}
+			switch c.Start % stream.Day / stream.Hour {
+			case outage/stream.Hour - 3, outage/stream.Hour - 2:
+				hours[0].add(&c.Counts, 1)
+			case outage/stream.Hour + 1, outage/stream.Hour + 2:
+				hours[1].add(&c.Counts, 1)
+			}
+		}
+		of := func(c *Counts) float64 { return float64(c.Negative) / float64(c.Labelled()) }
+		return of(&hours[0]), of(&hours[1])
+	}
+	if before, during := share(true); during > before+0.1 {
+		t.Errorf("calm: the negative share goes from %.2f to %.2f", before, during)
+	}
+	if before, during := share(false); during < before+0.2 {
+		t.Errorf("outage: the negative share goes from %.2f to %.2f only", before, during)
+	}
+}
