@@ -6,8 +6,10 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -277,14 +279,27 @@ func (c *Client) Committed(ctx context.Context, group, topic string) (map[int32]
 // PartitionOf returns the partition of a keyed record among n, by the murmur2 hash of Kafka's Java clients, so that
 // other producers agree with us.
 func PartitionOf(key []byte, n int) int32 {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
+	return int32((murmur2(key) & math.MaxInt32) % uint32(n))
+}
+
+// murmur2 is Austin Appleby's MurmurHash2 with the seed of Kafka's Java clients (org.apache.kafka.common.utils.Utils.murmur2).
+func murmur2(b []byte) uint32 {
+	const m, r = 0x5bd1e995, 24
+	h := 0x9747b28c ^ uint32(len(b))
+	for ; len(b) >= 4; b = b[4:] {
+		k := binary.LittleEndian.Uint32(b) * m
+		k ^= k >> r
+		h = h*m ^ k*m
 	}
-	if key == nil {
-		key = []byte{}
+	if len(b) > 0 {
+		for i, c := range b {
+			h ^= uint32(c) << (8 * i)
+		}
+		h *= m
 	}
-	return int32(kafkago.Murmur2Balancer{}.Balance(kafkago.Message{Key: key}, all...))
+	h ^= h >> 13
+	h *= m
+	return h ^ h>>15
 }
 
 // dialLeader connects to the leader of the partition through whichever broker answers first.

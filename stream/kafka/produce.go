@@ -1,10 +1,15 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"sync"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 	"golang.org/x/sync/errgroup"
 
 	"otklik/stream"
@@ -52,26 +57,29 @@ func (c *Client) Produce(ctx context.Context, p stream.Partition, messages []Mes
 	return nil
 }
 
+// requests are buffers for the record batches of requests. One belongs to its request until the broker has answered: where no answer comes,
+// kafka-go may still be sending it, and it is not used again.
+var requests = sync.Pool{New: func() any { return new([]byte) }}
+
 func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages []Message) error {
-	records := make([]kafkago.Record, len(messages))
-	for i := range messages {
-		if messages[i].Key != nil {
-			records[i].Key = kafkago.NewBytes(messages[i].Key)
-		}
-		records[i].Value = kafkago.NewBytes(messages[i].Value)
-		records[i].Headers = messages[i].Headers
-		records[i].Time = messages[i].Time.Go()
+	buf := requests.Get().(*[]byte)
+	// The size of the record set stands before it.
+	batch, err := appendRecordBatch(append((*buf)[:0], 0, 0, 0, 0), messages, time.Now().UnixMilli(), c.compression)
+	if err != nil {
+		return err
 	}
-	resp, err := c.client.Produce(ctx, &kafkago.ProduceRequest{
+	binary.BigEndian.PutUint32(batch, uint32(len(batch)-4))
+	resp, err := c.client.RawProduce(ctx, &kafkago.RawProduceRequest{
 		Topic:        p.Topic,
 		Partition:    int(p.Number),
 		RequiredAcks: kafkago.RequireAll,
-		Records:      kafkago.NewRecordReader(records...),
-		Compression:  c.compression,
+		RawRecords:   protocol.RawRecordSet{Reader: bytes.NewReader(batch)},
 	})
 	if err != nil {
 		return err
 	}
+	*buf = batch
+	requests.Put(buf)
 	return resp.Error
 }
 
