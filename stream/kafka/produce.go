@@ -28,8 +28,20 @@ type Message struct {
 // Header is a named value beside a record.
 type Header = kafkago.Header
 
-// recordOverhead is what a record costs in a batch beside key and value, rounded up.
-const recordOverhead = 32
+// What a record, and each of its headers, costs in a batch beside keys and values, rounded up.
+const (
+	recordOverhead = 32
+	headerOverhead = 10
+)
+
+// size returns what the message takes in a batch at most, before compression.
+func (m *Message) size() int {
+	n := len(m.Key) + len(m.Value) + recordOverhead
+	for i := range m.Headers {
+		n += len(m.Headers[i].Key) + len(m.Headers[i].Value) + headerOverhead
+	}
+	return n
+}
 
 // Produce appends the messages to one partition, in order, and returns when all in-sync replicas have them. A request that
 // fails or whose answer is lost is sent again with the same messages before the next one goes out, so what the
@@ -39,7 +51,7 @@ func (c *Client) Produce(ctx context.Context, p stream.Partition, messages []Mes
 	for len(messages) > 0 {
 		n, size := 0, 0
 		for n < len(messages) {
-			size += len(messages[n].Key) + len(messages[n].Value) + recordOverhead
+			size += messages[n].size()
 			if n > 0 && size > c.cfg.MaxRequestBytes {
 				break
 			}
