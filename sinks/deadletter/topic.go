@@ -20,7 +20,12 @@ const (
 	HeaderOffset    = "otklik.offset"
 	HeaderIndex     = "otklik.index"
 	HeaderTimestamp = "otklik.timestamp" // record timestamp, RFC 3339 UTC
+	HeaderSize      = "otklik.size"      // bytes of the whole value, where only its beginning stands here
 )
+
+// MaxBytes bounds key and value of a message: with its headers it is below what a broker takes by default. A record may be larger,
+// because it was compressed or its topic takes more; the table deadletters holds it whole, and redrive takes it from there.
+const MaxBytes = 1_000_000
 
 // Producer appends messages to one partition, in order.
 type Producer interface {
@@ -58,10 +63,10 @@ func (t *Topic) Send(ctx context.Context, letters []stream.DeadLetter) error {
 	return nil
 }
 
-// Message returns the record of a dead letter.
+// Message returns the record of a dead letter, cut to MaxBytes. A key that leaves no room is left out.
 func Message(l *stream.DeadLetter) kafka.Message {
 	header := func(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
-	return kafka.Message{
+	m := kafka.Message{
 		Key: l.Key, Value: l.Payload,
 		Headers: []kafka.Header{
 			header(HeaderStage, string(l.Stage)), header(HeaderReason, l.Reason), header(HeaderDetail, l.Detail),
@@ -70,4 +75,12 @@ func Message(l *stream.DeadLetter) kafka.Message {
 			header(HeaderTimestamp, l.At.String()),
 		},
 	}
+	if len(m.Key)+len(m.Value) > MaxBytes {
+		if len(m.Key) > MaxBytes/2 {
+			m.Key = nil
+		}
+		m.Value = m.Value[:min(len(m.Value), MaxBytes-len(m.Key))]
+		m.Headers = append(m.Headers, header(HeaderSize, strconv.Itoa(len(l.Payload))))
+	}
+	return m
 }
