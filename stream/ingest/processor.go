@@ -82,6 +82,10 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	return p.end(ctx, &batch)
 }
 
+// maxCopies is how many dead letters of one record carry it. A list of thousands of broken elements would else be written thousands of
+// times; redrive takes the record from its first dead letter.
+const maxCopies = 10
+
 // record takes one record through decoding, matching and labelling.
 func (p *Processor) record(rec *stream.Record) {
 	pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
@@ -91,9 +95,11 @@ func (p *Processor) record(rec *stream.Record) {
 	dead := func(reason, detail string) {
 		b.Read++
 		b.DeadLetters++
-		p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
-			Stage: stream.StageIngest, Source: src, Reason: reason, Detail: detail, At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
-		})
+		l := stream.DeadLetter{Stage: stream.StageIngest, Source: src, Reason: reason, Detail: detail, At: rec.Timestamp}
+		if b.DeadLetters <= maxCopies {
+			l.Key, l.Payload = rec.Key, rec.Value
+		}
+		p.rows.DeadLetters = append(p.rows.DeadLetters, l)
 		src.Index++
 	}
 	var err error
