@@ -83,6 +83,34 @@ func HardScores(c Classifier, path string) ([]HardScore, error) {
 	return out, nil
 }
 
+// byLanguage puts the validations of each language together, in the order of languageNames. Their posts count alike, so that a large file tells
+// more than a small one.
+func byLanguage(list []Validation) []Validation {
+	var out []Validation
+	for l, code := range languageCodes {
+		sum := Validation{Name: languageNames[l], Lang: code, Report: &Report{}}
+		for _, v := range list {
+			if v.Lang != code {
+				continue
+			}
+			sum.Report.Rows += v.Report.Rows
+			for truth := range classes {
+				for given := range classes {
+					sum.Report.Confusion[truth][given] += v.Report.Confusion[truth][given]
+				}
+			}
+		}
+		if sum.Report.Rows > 0 {
+			sum.Report.summarise()
+			out = append(out, sum)
+		}
+	}
+	return out
+}
+
+// languageNames are for the reader of the card.
+var languageNames = [languages]string{langRussian: "Russian", langEnglish: "English"}
+
 //go:embed card.tmpl
 var cardTemplate string
 
@@ -106,7 +134,7 @@ func (t *Training) Card(hard []HardScore) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = tmpl.Execute(&b, map[string]any{
-		"Model": t.Model, "Settings": t.settings, "Files": t.Files, "Held": t.Held, "Hard": hard,
+		"Model": t.Model, "Settings": t.settings, "Files": t.Files, "Held": t.Held, "ByLanguage": byLanguage(t.Held), "Hard": hard,
 		"Size": fmt.Sprintf("%.1f", float64(len(t.Model.Encode()))/1e6),
 	})
 	if err != nil {

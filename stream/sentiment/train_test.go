@@ -138,7 +138,7 @@ func TestTrainLearnsAndRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{a.Model.Name(), "`ru.tsv`", "| irony | 1 | 2 | 50.0 |", "Russian, new"} {
+	for _, want := range []string{a.Model.Name(), "`ru.tsv`", "| irony | 1 | 2 | 50.0 |", "Russian, new", "| English | negative |"} {
 		if !strings.Contains(string(card), want) {
 			t.Errorf("the card has no %q", want)
 		}
@@ -177,6 +177,19 @@ func TestShippedModelIsReproduced(t *testing.T) {
 	}
 	if !bytes.Equal(training.Model.Encode(), shipped) {
 		t.Errorf("the files give %s, shipped is another model: train it and commit it with the settings", training.Model.Name())
+	}
+}
+
+func TestByLanguage(t *testing.T) {
+	counts := func(n int) *Report {
+		return &Report{Rows: 6 * n, Confusion: [classes][classes]int{{n, n, 0}, {0, 2 * n, 0}, {n, 0, n}}}
+	}
+	got := byLanguage([]Validation{{"a", "en", counts(1)}, {"b", "en", counts(10)}})
+	if len(got) != 1 || got[0].Name != "English" || got[0].Report.Rows != 66 || got[0].Report.Confusion[neutral][neutral] != 22 {
+		t.Fatalf("by language: %+v", got)
+	}
+	if k := got[0].Report.Classes[positive]; k.Precision != 0.5 || k.Recall != 0.5 {
+		t.Errorf("positive: %+v, want precision and recall of one half", k)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 // Validation is a figure of the training: which posts a model was trained without, and how it labelled them.
 type Validation struct {
 	Name   string
+	Lang   string // of the posts: a language code
 	Report *Report
 }
 
@@ -84,7 +85,7 @@ func (c *corpus) measure(models [2]*Model) ([]Validation, error) {
 				return nil, err
 			}
 			if len(rows[0])+len(rows[1]) > 0 {
-				out = append(out, Validation{f.Name, a.join(b)})
+				out = append(out, Validation{f.Name, f.Lang, a.join(b)})
 			}
 			continue
 		}
@@ -94,7 +95,7 @@ func (c *corpus) measure(models [2]*Model) ([]Validation, error) {
 				return nil, err
 			}
 			if len(rows[k]) > 0 {
-				out = append(out, Validation{fmt.Sprintf("%s, %s", f.Name, period), r})
+				out = append(out, Validation{fmt.Sprintf("%s, %s", f.Name, period), f.Lang, r})
 			}
 		}
 	}
