@@ -5,6 +5,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"otklik/stream"
@@ -92,12 +93,16 @@ func (p *Processor) record(rec *stream.Record) {
 	var b stream.Books
 	b.Records = 1
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
+	var key, payload []byte // its own: the record is a part of what was fetched with it
 	dead := func(reason, detail string) {
 		b.Read++
 		b.DeadLetters++
 		l := stream.DeadLetter{Stage: stream.StageIngest, Source: src, Reason: reason, Detail: detail, At: rec.Timestamp}
+		if b.DeadLetters == 1 {
+			key, payload = slices.Clone(rec.Key), slices.Clone(rec.Value)
+		}
 		if b.DeadLetters <= maxCopies {
-			l.Key, l.Payload = rec.Key, rec.Value
+			l.Key, l.Payload = key, payload
 		}
 		p.rows.DeadLetters = append(p.rows.DeadLetters, l)
 		src.Index++

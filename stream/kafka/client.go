@@ -3,7 +3,6 @@
 package kafka
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -19,8 +18,6 @@ import (
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/segmentio/kafka-go/sasl/scram"
-
-	"otklik/stream"
 )
 
 // SASL names a user and how to authenticate it.
@@ -52,6 +49,11 @@ type Client struct {
 	compression kafkago.Compression
 	logins      *logins // nil: nobody logs in
 }
+
+const (
+	dialTimeout = 5 * time.Second
+	keepAlive   = 30 * time.Second
+)
 
 // Open returns a client. It does not connect: the first call does.
 func Open(cfg Config) (*Client, error) {
@@ -87,7 +89,7 @@ func Open(cfg Config) (*Client, error) {
 		ClientID:    cfg.ClientID,
 		TLS:         cfg.TLS,
 		SASL:        mechanism,
-		DialTimeout: 5 * time.Second,
+		DialTimeout: dialTimeout,
 		MetadataTTL: 2 * time.Second,
 	}
 	return &Client{
@@ -97,7 +99,7 @@ func Open(cfg Config) (*Client, error) {
 		logins:      login,
 		client:      &kafkago.Client{Addr: kafkago.TCP(cfg.Brokers...), Timeout: 15 * time.Second, Transport: transport},
 		dialer: &kafkago.Dialer{
-			ClientID: cfg.ClientID, Timeout: 5 * time.Second, DialFunc: dialBuffered, TLS: cfg.TLS, SASLMechanism: mechanism,
+			ClientID: cfg.ClientID, Timeout: dialTimeout, KeepAlive: keepAlive, TLS: cfg.TLS, SASLMechanism: mechanism,
 		},
 	}, nil
 }
@@ -302,40 +304,26 @@ func murmur2(b []byte) uint32 {
 	return h ^ h>>15
 }
 
-// dialLeader connects to the leader of the partition through whichever broker answers first.
-func (c *Client) dialLeader(ctx context.Context, p stream.Partition) (*kafkago.Conn, error) {
-	var errs []error
-	for _, broker := range c.cfg.Brokers {
-		conn, err := c.dialer.DialLeader(ctx, "tcp", broker, p.Topic, int(p.Number))
-		if err == nil {
-			return conn, nil
-		}
-		errs = append(errs, err)
-		if ctx.Err() != nil {
-			break
-		}
+// dial connects to a broker. Over TLS, the connection it returns is the encrypted one.
+func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{KeepAlive: keepAlive}).DialContext(ctx, network, address)
+	if err != nil || c.cfg.TLS == nil {
+		return conn, err
 	}
-	return nil, errors.Join(errs...)
-}
-
-// readBuffer is how much a reader's connection takes from the socket at once.
-const readBuffer = 128 << 10
-
-// bufferedConn reads ahead: kafka-go reads a fetch in pieces of 4 KB, which would be a system call for every record or two.
-type bufferedConn struct {
-	net.Conn
-	ahead *bufio.Reader
-}
-
-// Read implements net.Conn.
-func (c *bufferedConn) Read(p []byte) (int, error) { return c.ahead.Read(p) }
-
-func dialBuffered(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
+	cfg := c.cfg.TLS
+	if cfg.ServerName == "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		cfg = cfg.Clone()
+		cfg.ServerName = host
 	}
-	return &bufferedConn{Conn: conn, ahead: bufio.NewReaderSize(conn, readBuffer)}, nil
+	secured := tls.Client(conn, cfg)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secured, nil
 }
 
 // Ping reports whether a broker answers, and lets us in: it does not try twice.

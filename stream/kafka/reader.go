@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -80,7 +79,6 @@ type reader struct {
 	cfg       ReaderConfig
 	out       func(context.Context, Batch) error
 	last      stream.Tail // of what was handed over
-	usual     int         // records in the largest of the last batches: what the next one is made for
 	fatal     error
 }
 
@@ -91,25 +89,22 @@ func (r *reader) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := r.client.dialLeader(ctx, r.partition)
+	f, err := r.client.dialFetcher(ctx, r.partition)
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = f.close() })
 	defer func() {
 		if stop() {
-			_ = conn.Close()
+			_ = f.close()
 		}
 	}()
-	if _, err := conn.Seek(from, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
-		return err
-	}
 	for {
-		if err := conn.SetReadDeadline(time.Now().Add(r.cfg.MaxWait + 10*time.Second)); err != nil {
+		got, err := f.fetch(from, &r.cfg)
+		if err != nil {
 			return err
 		}
-		batch := conn.ReadBatchWith(kafkago.ReadBatchConfig{MinBytes: 1, MaxBytes: r.cfg.MaxBytes, MaxWait: r.cfg.MaxWait})
-		if err := r.drain(ctx, batch); err != nil {
+		if from, err = r.drain(ctx, from, &got); err != nil {
 			return err
 		}
 	}
@@ -143,14 +138,13 @@ func (r *reader) locate(ctx context.Context) (int64, error) {
 	return r.next, nil
 }
 
-// drain hands over the records of one fetch in batches of at most MaxRecords.
-func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
-	end := batch.HighWaterMark()
+// drain hands over what a fetch from that offset brought in batches of at most MaxRecords, and returns where to fetch next.
+func (r *reader) drain(ctx context.Context, from int64, got *fetched) (int64, error) {
 	at := time.Now()
-	var records []stream.Record
+	all, next, err := appendRecords(nil, r.partition, got.records)
+	records := all[:0:0]
 	emit := func() error {
-		b := Batch{Records: records, Next: r.next, End: max(end, r.next), Gap: r.gap, At: at}
-		r.usual = max(len(records), r.usual-r.usual/8)
+		b := Batch{Records: records, Next: r.next, End: max(got.end, r.next), Gap: r.gap, At: at}
 		r.last = LastOf(&b, r.last)
 		r.gap, records = 0, nil
 		if err := r.out(ctx, b); err != nil {
@@ -159,45 +153,36 @@ func (r *reader) drain(ctx context.Context, batch *kafkago.Batch) error {
 		}
 		return nil
 	}
-	for {
-		m, err := batch.ReadMessage()
-		if errors.Is(err, io.EOF) || errors.Is(err, kafkago.RequestTimedOut) {
-			break // all read; kafka-go's word for a fetch that brought nothing is a time-out
-		}
-		if err != nil {
-			closeErr := batch.Close()
+	for i := range all {
+		rec := &all[i]
+		if rec.Offset < r.next {
 			if len(records) > 0 {
-				if err := emit(); err != nil {
-					return err
-				}
+				err = fmt.Errorf("%w: offset %d comes after offset %d", errBadBatch, rec.Offset, r.next-1)
+				break
 			}
-			return errors.Join(err, closeErr)
-		}
-		rec := stream.Record{Partition: r.partition, Offset: m.Offset, Timestamp: stream.TimeOf(m.Time), Key: m.Key, Value: m.Value}
-		if m.Offset < r.next {
-			if m.Offset == r.last.Offset && r.last.Hash != 0 {
-				if r.fatal = compare(r.partition, r.last, TailOf(&rec)); r.fatal != nil {
-					_ = batch.Close()
-					return r.fatal
+			// The broker sends whole batches; and a session begins with the record that was read last.
+			if rec.Offset == r.last.Offset && r.last.Hash != 0 {
+				if r.fatal = compare(r.partition, r.last, TailOf(rec)); r.fatal != nil {
+					return 0, r.fatal
 				}
 			}
 			continue
 		}
-		if records == nil {
-			records = make([]stream.Record, 0, min(r.cfg.MaxRecords, r.usual+r.usual/8+16))
-		}
-		records = append(records, rec)
-		r.next = m.Offset + 1
+		n := len(records)
+		records = all[i-n : i+1 : i+1]
+		r.next = rec.Offset + 1
 		if len(records) == r.cfg.MaxRecords {
 			if err := emit(); err != nil {
-				_ = batch.Close()
-				return err
+				return 0, err
 			}
 		}
 	}
-	r.next = max(r.next, batch.Offset())
-	if err := batch.Close(); err != nil && !errors.Is(err, kafkago.RequestTimedOut) {
-		return err
+	if err != nil {
+		if len(records) > 0 {
+			return 0, errors.Join(emit(), err)
+		}
+		return 0, err
 	}
-	return emit()
+	r.next = max(r.next, next)
+	return max(from, r.next, next), emit()
 }

@@ -4,6 +4,7 @@ package roll
 
 import (
 	"context"
+	"slices"
 	"fmt"
 	"time"
 
@@ -119,7 +120,8 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 			books.DeadLetters = 1
 			p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
 				Stage: stream.StageRoll, Source: stream.Source{Partition: rec.Partition, Offset: rec.Offset},
-				Reason: "bad_partial", Detail: err.Error(), At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
+				Reason: "bad_partial", Detail: err.Error(), At: rec.Timestamp,
+				Key: slices.Clone(rec.Key), Payload: slices.Clone(rec.Value),
 			})
 		} else {
 			books.Other = 1

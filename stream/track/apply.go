@@ -74,7 +74,8 @@ func (p *Processor) parse(records []stream.Record) {
 			p.seen.Add(&lost)
 			p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
 				Stage: stream.StageTrack, Source: stream.Source{Partition: rec.Partition, Offset: rec.Offset},
-				Reason: "bad_mention", Detail: err.Error(), At: rec.Timestamp, Key: rec.Key, Payload: rec.Value,
+				Reason: "bad_mention", Detail: err.Error(), At: rec.Timestamp,
+				Key: slices.Clone(rec.Key), Payload: slices.Clone(rec.Value),
 			})
 			continue
 		}
