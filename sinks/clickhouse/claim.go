@@ -57,6 +57,9 @@ var claimTable = table[claim.Row]{
 			return textsOf(r.Statuses, func(s *stream.ClaimStatus) string { return s.String() })
 		}),
 		plain("notes", func(r *claim.Row) []string {
+			if r.Erased {
+				return nil // as the eraser leaves them
+			}
 			return textsOf(r.Statuses, func(s *stream.ClaimStatus) string { return s.Note })
 		}),
 		plain("thread", func(r *claim.Row) string { return r.Thread }),
@@ -102,20 +105,45 @@ func (c *Client) Claims(ctx context.Context, names []stream.MentionName) ([]clai
 		}
 		had := len(out)
 		err := c.patiently(ctx, "claims", func(ctx context.Context) error {
-			out = out[:had]
-			return c.each(restoring(ctx), func(scan func(...any) error) error {
-				row, err := scanClaim(scan)
-				if err == nil {
-					out = append(out, row)
-				}
-				return err
-			}, "SELECT "+claimColumns+" FROM "+c.table("claims")+" FINAL WHERE id != '' AND (brand, platform, item_id) IN ("+strings.Join(keys, ", ")+")")
+			var err error
+			out, err = c.appendClaims(ctx, out[:had], "(brand, platform, item_id) IN ("+strings.Join(keys, ", ")+")")
+			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("look up %d claims: %w", len(names), err)
 		}
 	}
 	return out, nil
+}
+
+// appendClaims appends the claims that meet a condition.
+func (c *Client) appendClaims(ctx context.Context, dst []claim.Row, where string) ([]claim.Row, error) {
+	err := c.each(restoring(ctx), func(scan func(...any) error) error {
+		row, err := scanClaim(scan)
+		if err == nil {
+			dst = append(dst, row)
+		}
+		return err
+	}, "SELECT "+claimColumns+" FROM "+c.table("claims")+" FINAL WHERE id != '' AND "+where)
+	return dst, err
+}
+
+// tellClaims tells of the claims about erased items, named "(platform, item)" each.
+func (e *Eraser) tellClaims(ctx context.Context, names []string) error {
+	rows, err := e.client.appendClaims(ctx, nil, "(platform, item_id) IN ("+strings.Join(names, ", ")+")")
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].Erase()
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := e.OnClaims(ctx, rows); err != nil {
+		return fmt.Errorf("tell of %d claims: %w", len(rows), err)
+	}
+	return nil
 }
 
 func scanClaim(scan func(...any) error) (claim.Row, error) {
@@ -141,6 +169,8 @@ func scanClaim(scan func(...any) error) (claim.Row, error) {
 	r.Platform, r.PublishedAt, r.Followers = stream.Platform(platform), stream.Time(published.UnixMilli()), known(followers)
 	r.VersionAt, r.ReceivedAt, r.OpenedAt = nullTime(version), nullTime(detected), nullTime(opened)
 	r.ReopenWithin, r.Position = stream.Time(reopenSeconds)*stream.Second, stream.Position(position)
+	// No platform delivers a text without its author, so this is what the eraser leaves.
+	r.Erased = r.Text == "" && r.Author.ID == ""
 	r.Withdrawn = state == stream.ClaimWithdrawn.String()
 	for i, text := range statuses {
 		s, err := stream.ParseClaimStatus(text)

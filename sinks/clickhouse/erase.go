@@ -8,6 +8,8 @@ import (
 	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
+
+	"otklik/stream/claim"
 )
 
 // Eraser blanks what the table erasures names: text, author, handles and address of the mentions of an item that its
@@ -24,6 +26,9 @@ type Eraser struct {
 	client *Client
 	// EraseTurnsAfter is the age at which the author of an erased turn becomes a pseudonym; Client.Eraser sets 31 days.
 	EraseTurnsAfter time.Duration
+	// OnClaims, if set, is told of claims before what people wrote is taken out of their rows, as the rows will be then. Every such claim
+	// is told of once at least: when it returns an error, or the process dies, the next call of Erase tells of it again.
+	OnClaims func(ctx context.Context, claims []claim.Row) error
 
 	seen  time.Time // server time up to which rows were checked; zero: everything is to be checked
 	turns time.Time // server time at which turns were checked
@@ -109,6 +114,11 @@ func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set strin
 			for i, f := range some {
 				names[i] = "(" + quote(f.platform) + ", " + quote(f.item) + ")"
 				rows += int(f.rows)
+			}
+			if table == "claims" && e.OnClaims != nil {
+				if err := e.tellClaims(ctx, names); err != nil {
+					return rows, err
+				}
 			}
 			// Literal keys: a mutation with a subquery is refused on replicated tables. The mutation is waited for.
 			err := c.conn.Exec(driver.Context(ctx, driver.WithSettings(driver.Settings{"mutations_sync": 2})),

@@ -177,6 +177,27 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// An erased claim goes on, but what people wrote does not come back, whatever comes late.
+func TestErasedStaysErased(t *testing.T) {
+	p := policy(t, nil)
+	m := negative(20_000, 2, 0.8, "air")
+	m.Factors = p.Factors(&m)
+	r := p.Open(&m, 3000)
+	r.Erase()
+	if same, changed := p.Follow(&r, &m); changed {
+		t.Errorf("the text of a version that it had makes another claim of it: %+v", same)
+	}
+	m.Item.EditedAt, m.Item.Text, m.Position, m.Products = 4000, "Alpha and the sea", 9, []string{"sea"}
+	m.Factors = p.Factors(&m)
+	edited, changed := p.Follow(&r, &m)
+	if answered, ok := edited.Apply(&stream.ClaimStatus{State: stream.ClaimAccepted, By: "desk", At: 6000, Note: "the author of the post is"}, 13); !ok || answered.Statuses[0].Note != "" {
+		t.Errorf("answered: %+v", answered)
+	}
+	if !changed || edited.Product != "sea" || edited.Revision != 2 || edited.Text != "" || edited.Author != (stream.Account{}) || !edited.Erased {
+		t.Errorf("edited: %+v", edited)
+	}
+}
+
 // TestStatusesInAnyOrder: whatever the order of delivery and however often, the claim comes to the same.
 func TestStatusesInAnyOrder(t *testing.T) {
 	at := func(n int, state stream.ClaimState) stream.ClaimStatus {

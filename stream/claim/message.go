@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +15,8 @@ import (
 )
 
 // Message is a claim as the care department's system reads it: the value of the topic otklik.claims (schemas/claim.schema.json), keyed by ID.
-// It is the whole claim as it stands. Of several messages with one ID the highest Revision counts, and the same revision may come again.
+// It is the whole claim as it stands. Of several messages with one ID the highest Revision counts, and the same revision may come again; of
+// messages with the same revision one that is Erased counts.
 type Message struct {
 	ID              string          `json:"id"`
 	Revision        uint32          `json:"revision"`
@@ -44,6 +46,7 @@ type Message struct {
 	Statuses        []MessageStatus `json:"statuses"`
 	EarlierStatuses int             `json:"earlier_statuses,omitempty"`
 	ConversationKey string          `json:"conversation"`
+	Erased          bool            `json:"erased,omitempty"`
 }
 
 // MessageStatus is one status of the care department in a Message.
@@ -62,7 +65,10 @@ func (r *Row) Message() *Message {
 		Priority: r.Priority(), AudienceFactor: r.Audience, SeverityFactor: r.Factors.Severity, ProductFactor: r.Factors.Product,
 		Severity: r.Severity, Product: r.Product, Products: append([]string{}, r.Products...),
 		AuthorID: r.Author.ID, AuthorHandle: r.Author.Name, AuthorName: r.AuthorName, Text: r.Text, Lang: r.Lang, URL: r.URL,
-		ConversationKey: r.Thread,
+		ConversationKey: r.Thread, Erased: r.Erased,
+	}
+	if r.Erased {
+		m.ConversationKey = "" // of some platforms it holds the author's id
 	}
 	if r.Followers.Known() {
 		n := r.Followers.Value()
@@ -76,6 +82,25 @@ func (r *Row) Message() *Message {
 		m.Statuses[i] = MessageStatus{Status: s.State.String(), At: s.At, By: s.By, Note: s.Note}
 	}
 	return m
+}
+
+// Outbox takes messages for a topic.
+type Outbox interface {
+	Add(key, value []byte)
+	Send(ctx context.Context) error
+}
+
+// Tell makes the messages about claims durable. After an error any of them may have been sent, or be sent with the next ones.
+func Tell(ctx context.Context, out Outbox, rows []Row) error {
+	for i := range rows {
+		r := &rows[i]
+		value, err := json.Marshal(r.Message())
+		if err != nil {
+			return fmt.Errorf("encode claim %s: %w", r.ID, err)
+		}
+		out.Add([]byte(r.ID), value)
+	}
+	return out.Send(ctx)
 }
 
 // maxStatusBytes bounds the statuses of a message. Together with a text of firehose.MaxText bytes, each written as an escape, it leaves the

@@ -144,6 +144,21 @@ func TestClaimSchema(t *testing.T) {
 		return out
 	}
 	all, least := members(&full), members(&bare)
+	gone := full
+	gone.Erase()
+	erased := members(&gone)
+	all["erased"] = erased["erased"]
+	for _, name := range []string{"text", "author_id", "author_handle", "author_name", "url"} {
+		if left, ok := erased[name]; ok {
+			t.Errorf("an erased claim tells its %s: %v", name, left)
+		}
+	}
+	if b, err := json.Marshal(erased); err != nil || erased["erased"] != true || erased["conversation"] != "" || strings.Contains(string(b), `"note"`) {
+		t.Errorf("an erased claim: %s, %v", b, err)
+	}
+	if !strings.Contains(full.Statuses[0].Note, "n") {
+		t.Error("erasing has changed the row that it was copied from")
+	}
 	var optional []string
 	for name := range all {
 		if _, always := least[name]; !always {

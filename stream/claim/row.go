@@ -41,6 +41,7 @@ type Row struct {
 	ReopenWithin stream.Time // Config.ReopenWithin when it was opened
 
 	Withdrawn bool                 // the mention has no priority any more
+	Erased    bool                 // the platform has deleted the mention: its text, author and notes are gone for good
 	Statuses  []stream.ClaimStatus // in the order of At
 	Revision  uint32               // 1 when it was opened; grows with every change
 	Position  stream.Position
@@ -84,6 +85,9 @@ func (p *Policy) Follow(r *Row, m *stream.MentionRow) (Row, bool) {
 	if !next.Withdrawn {
 		p.take(&next, m)
 	}
+	if r.Erased {
+		next.Erase()
+	}
 	next.Position = r.Position
 	if same(&next, r) {
 		return *r, false
@@ -91,6 +95,16 @@ func (p *Policy) Follow(r *Row, m *stream.MentionRow) (Row, bool) {
 	next.Position = m.Position
 	next.Revision++
 	return next, true
+}
+
+// Erase takes out what people wrote and who they are. Ids of claim and item stay, and so do factors, times and states.
+func (r *Row) Erase() {
+	r.Erased = true
+	r.Text, r.Author, r.AuthorName, r.URL = "", stream.Account{}, "", ""
+	r.Statuses = slices.Clone(r.Statuses)
+	for i := range r.Statuses {
+		r.Statuses[i].Note = ""
+	}
 }
 
 // same compares two claims. An empty list is one that is not there.
@@ -110,13 +124,16 @@ const maxStatuses = 1000
 func (r *Row) Full() bool { return len(r.Statuses) >= maxStatuses }
 
 // Apply returns the claim with a status of the care department, and false if it had it before. The order in which statuses are applied
-// does not matter.
+// does not matter. The note on an erased claim is left out: it may say again what was erased.
 func (r *Row) Apply(s *stream.ClaimStatus, position stream.Position) (Row, bool) {
 	if slices.ContainsFunc(r.Statuses, func(o stream.ClaimStatus) bool { return o.Same(s) }) {
 		return *r, false
 	}
 	next := *r
 	next.Statuses = append(slices.Clone(r.Statuses), *s)
+	if r.Erased {
+		next.Statuses[len(r.Statuses)].Note = ""
+	}
 	slices.SortFunc(next.Statuses, func(a, b stream.ClaimStatus) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.State, b.State), strings.Compare(a.By, b.By))
 	})

@@ -2,7 +2,6 @@ package track
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"otklik/stream"
@@ -10,16 +9,10 @@ import (
 	"otklik/stream/wire"
 )
 
-// ClaimOutbox takes the messages about claims.
-type ClaimOutbox interface {
-	Add(key, value []byte)
-	Send(ctx context.Context) error
-}
-
 // Claims is how negative mentions are handed over to the care department. The zero value opens no claims and gives no priority.
 type Claims struct {
 	Policy *claim.Policy
-	Out    ClaimOutbox // the topic of the claims; nil: nobody is told
+	Out    claim.Outbox // the topic of the claims; nil: nobody is told
 	// OnOpened and OnStatus, if set, count the claims that were opened and the statuses that were applied. A replay counts again.
 	OnOpened func(brand string)
 	OnStatus func(brand string, state stream.ClaimState)
@@ -180,17 +173,8 @@ func (p *Processor) answer(a *arrival, b *stream.Books) {
 
 // tellClaims makes the messages about the claims that have changed durable, before the rows are: a row proves that its message was sent.
 func (p *Processor) tellClaims(ctx context.Context) error {
-	out := p.cfg.Claims.Out
-	if out == nil || len(p.rows.Claims) == 0 {
+	if p.cfg.Claims.Out == nil || len(p.rows.Claims) == 0 {
 		return nil
 	}
-	for i := range p.rows.Claims {
-		r := &p.rows.Claims[i]
-		value, err := json.Marshal(r.Message())
-		if err != nil {
-			return fmt.Errorf("encode claim %s: %w", r.ID, err)
-		}
-		out.Add([]byte(r.ID), value)
-	}
-	return out.Send(ctx)
+	return claim.Tell(ctx, p.cfg.Claims.Out, p.rows.Claims)
 }

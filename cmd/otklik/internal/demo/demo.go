@@ -215,7 +215,7 @@ func (d *demo) playAndShow(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := d.stack.ClickHouse.Eraser().Erase(ctx); err != nil {
+	if err := d.engine.Erase(ctx); err != nil {
 		return err
 	}
 	report, err := d.stack.ClickHouse.Verify(ctx)

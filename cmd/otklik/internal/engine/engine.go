@@ -163,8 +163,7 @@ func (e *Engine) drain(ctx context.Context) error {
 	if !slices.Contains(e.Config.Stages, stream.StageTrack) {
 		return nil
 	}
-	_, err := e.ClickHouse.Eraser().Erase(ctx)
-	return err
+	return e.Erase(ctx)
 }
 
 // saidTopics returns the raw topics of what people say of mentions and claims.
@@ -300,10 +299,26 @@ func (e *Engine) labeller() sentiment.Classifier {
 	return e.Classifier
 }
 
+// Erase carries out all deletes of the platforms that have come so far.
+func (e *Engine) Erase(ctx context.Context) error {
+	_, err := e.eraser().Erase(ctx)
+	return err
+}
+
+// eraser returns an eraser that tells the care department of claims, before their rows are erased: what is told twice changes nothing,
+// what is never told stays in the department's system for good.
+func (e *Engine) eraser() *clickhouse.Eraser {
+	topics := &e.Config.Kafka.Topics
+	out := e.Kafka.Outbox(topics.Claims, int(e.topics[topics.Claims].Partitions))
+	eraser := e.ClickHouse.Eraser()
+	eraser.OnClaims = func(ctx context.Context, rows []claim.Row) error { return claim.Tell(ctx, out, rows) }
+	return eraser
+}
+
 // erase carries out the deletes of the platforms every few seconds. Every process that runs track does it: a delete that is
 // carried out twice changes nothing.
 func (e *Engine) erase(ctx context.Context) error {
-	eraser := e.ClickHouse.Eraser()
+	eraser := e.eraser()
 	tick := time.NewTicker(eraseInterval)
 	defer tick.Stop()
 	for {

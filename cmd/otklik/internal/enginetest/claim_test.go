@@ -1,7 +1,9 @@
 package enginetest_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,6 +97,9 @@ func (c *claimStory) answers(t *testing.T, id string, list ...string) {
 
 // creep lets every stage but roll do a few records at a time, and tears most flushes.
 func (c *claimStory) creep() {
+	if c.rng.IntN(3) == 0 {
+		c.erase(func() bool { return c.rng.IntN(3) == 0 })
+	}
 	for _, j := range c.work {
 		if j.stage == stream.StageRoll || c.owners[j] == nil && len(c.log.partitions[j.partition]) == 0 {
 			continue
@@ -115,6 +120,23 @@ func (c *claimStory) creep() {
 		if o.torn {
 			delete(c.owners, j)
 		}
+	}
+}
+
+// erase carries out the deletes, as a process that may end when a part of its messages is sent, or all and no row is changed yet.
+func (c *claimStory) erase(ends func() bool) {
+	c.t.Helper()
+	topics := &c.Config.Kafka.Topics
+	out := newMemout(c.log, topics.Claims, topics.Partitions.Claims, c.rng, ends)
+	eraser := c.ClickHouse.Eraser()
+	eraser.OnClaims = func(ctx context.Context, rows []claim.Row) error {
+		if err := claim.Tell(ctx, out, rows); err != nil || !ends() {
+			return err
+		}
+		return errCrash
+	}
+	if _, err := eraser.Erase(c.t.Context()); err != nil && !errors.Is(err, errCrash) {
+		c.t.Fatal(err)
 	}
 }
 
@@ -161,9 +183,7 @@ func (c *claimStory) tell(t *testing.T, trouble int) {
 		c.creep()
 	}
 	c.drain()
-	if _, err := c.ClickHouse.Eraser().Erase(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	c.erase(func() bool { return false })
 	report, err := c.ClickHouse.Verify(t.Context())
 	if err != nil || !report.OK || report.Claims != 5 || report.ClaimMismatches != 0 {
 		t.Errorf("verify: %d claims, %d mismatches, %v, %v, %v", report.Claims, report.ClaimMismatches, report.Faults, report.Differences, err)
@@ -262,7 +282,7 @@ func calmClaims(t *testing.T, c *claimStory) {
 	messages(t, c)
 }
 
-// messages checks that the newest message about every claim tells what its row does.
+// messages checks that a reader who keeps the message about every claim that counts has what its row tells, and nothing of what was erased.
 func messages(t *testing.T, c *claimStory) {
 	t.Helper()
 	newest := map[string]claim.Message{}
@@ -275,12 +295,16 @@ func messages(t *testing.T, c *claimStory) {
 			if err := json.Unmarshal(records[i].Value, &m); err != nil || m.ID != string(records[i].Key) {
 				t.Fatalf("%s: %v", records[i].Value, err)
 			}
-			if m.Revision >= newest[m.ID].Revision {
+			if kept := newest[m.ID]; m.Revision > kept.Revision || m.Revision == kept.Revision && (m.Erased || !kept.Erased) {
 				newest[m.ID] = m
+			}
+			notes := slices.ContainsFunc(m.Statuses, func(s claim.MessageStatus) bool { return s.Note != "" })
+			if m.Erased && (m.Text != "" || m.AuthorID != "" || m.AuthorHandle != "" || m.AuthorName != "" || m.URL != "" || m.ConversationKey != "" || notes) {
+				t.Errorf("an erased claim is told of with what people wrote: %s", records[i].Value)
 			}
 		}
 	}
-	rows, err := c.ClickHouse.Strings(t.Context(), "SELECT id, concat(toString(state), ' ', toString(revision)) FROM "+c.ClickHouse.Database()+".claims")
+	rows, err := c.ClickHouse.Strings(t.Context(), "SELECT id, concat(toString(state), ' ', toString(revision), if(item_id = 'gone', ' erased', '')) FROM "+c.ClickHouse.Database()+".claims")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +313,11 @@ func messages(t *testing.T, c *claimStory) {
 	}
 	for _, r := range rows {
 		m := newest[r[0]]
-		if got := fmt.Sprintf("%s %d", m.State, m.Revision); got != r[1] {
+		got := fmt.Sprintf("%s %d", m.State, m.Revision)
+		if m.Erased {
+			got += " erased"
+		}
+		if got != r[1] {
 			t.Errorf("claim %s is told as %s, and is %s", r[0], got, r[1])
 		}
 	}
