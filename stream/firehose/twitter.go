@@ -26,6 +26,7 @@ type tweet struct {
 	retweeted                         value
 	likes, shares                     value
 	referenced, metrics, history      value // v2
+	conversation                      value // v2
 	data, includes, errors            value // v2 envelope
 	action, redactedAt                value // v2 compliance
 	body, actor, postedTime           value // Gnip
@@ -84,6 +85,8 @@ func (t *tweet) read(v value) {
 			t.metrics = m
 		case "edit_history_tweet_ids":
 			t.history = m
+		case "conversation_id":
+			t.conversation = m
 		case "data":
 			t.data = m
 		case "includes":

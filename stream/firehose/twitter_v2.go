@@ -161,6 +161,9 @@ func (d *Decoder) tweetV2(t *tweet) {
 	}
 	d.pair(&it, addressed)
 	d.versionV2(&it, t.history)
+	if root := t.conversation.id(); root != it.ID && root != it.OriginID {
+		it.RootID = root
+	}
 	d.add(&it, t.createdAt)
 }
 
