@@ -168,6 +168,8 @@ func (r *retryNotice) show(what string, err error) {
 const (
 	replayBatchRecords = 2000
 	replayBatchBytes   = 2 << 20
+	// replayAlone is the size of a record from which on it is sent by itself: a broker may refuse it.
+	replayAlone = 900_000
 )
 
 // graceTime is how long the lines in flight are waited for after an interrupt.
@@ -252,6 +254,13 @@ func (j *replayJob) file(ctx context.Context, name string, from int) (done int, 
 			return max(done, lines.line-1), fmt.Errorf("line %d: %w", lines.line, err)
 		}
 		last := err != nil
+		alone := !last && line >= from && len(record) > replayAlone
+		if alone {
+			if err := j.send(ctx); err != nil {
+				return done, err
+			}
+			done = max(done, line-1)
+		}
 		switch {
 		case last || line < from:
 		case len(bytes.TrimSpace(record)) == 0:
@@ -260,10 +269,13 @@ func (j *replayJob) file(ctx context.Context, name string, from int) (done int, 
 			j.batch = append(j.batch, bytes.Clone(record))
 			j.bytes += len(record)
 		}
-		if !last && !j.full() && ctx.Err() == nil {
+		if !last && !alone && !j.full() && ctx.Err() == nil {
 			continue
 		}
 		if err := j.send(ctx); err != nil {
+			if alone {
+				err = fmt.Errorf("line %d has %d bytes: %w\nLet the topic take it (max.message.bytes), or leave it out with --from-line %d", line, len(record), err, line+1)
+			}
 			return done, err
 		}
 		if !last {

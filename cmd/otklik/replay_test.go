@@ -211,6 +211,25 @@ func TestReplayNamesTheLineWhereItFailed(t *testing.T) {
 	}
 }
 
+// TestReplayNamesALineThatIsTooLong: what stands before it has been produced, and the command says how to go on behind it.
+func TestReplayNamesALineThatIsTooLong(t *testing.T) {
+	addr, client := broker(t)
+	name := filepath.Join(t.TempDir(), "a.jsonl")
+	text := tweetLines(1, 3) + `{"text":"` + strings.Repeat("x", 2<<20) + `"}` + "\n" + tweetLines(4, 5)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := runReplay(t.Context(), nil, "--platform", "twitter", "--topic", "t", "--brokers", addr, name)
+	if err == nil || !strings.Contains(err.Error(), "line 4 has 2097163 bytes") || !strings.Contains(err.Error(), "leave it out with --from-line 5") ||
+		!strings.Contains(err.Error(), "Nothing before line 4 is missing") {
+		t.Fatalf("the error is %v", err)
+	}
+	if _, err := runReplay(t.Context(), nil, "--platform", "twitter", "--topic", "t", "--brokers", addr, "--from-line", "5", name); err != nil {
+		t.Fatal(err)
+	}
+	wantEachOnce(t, contents(t, client, "t"), 5)
+}
+
 func TestReplayRefusesWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"x.jsonl"},
