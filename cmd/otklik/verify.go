@@ -18,7 +18,8 @@ import (
 )
 
 // errUnbalanced ends verify with status 1 after it has said what does not balance.
-var errUnbalanced = errors.New("verify: the books do not balance")
+var errUnbalanced = errors.New("verify: the books do not balance; while the engine is at work a flush under way looks the same: drain it with " +
+	"`otklik run --once`, or wait, and verify again")
 
 // newVerifyCommand returns `otklik verify`.
 func newVerifyCommand() *cobra.Command {
