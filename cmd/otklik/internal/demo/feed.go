@@ -147,7 +147,8 @@ func openFiles(path string) (*files, error) {
 		f.list = append(f.list, file{platform: p, path: path, size: info.Size()})
 		return f, nil
 	}
-	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+	// The separator makes a link to a folder that folder.
+	err = filepath.WalkDir(path+string(filepath.Separator), func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -161,7 +162,7 @@ func openFiles(path string) (*files, error) {
 			}
 			return nil
 		}
-		info, err := d.Info()
+		info, err := os.Stat(name) // of a link, its file
 		if err != nil {
 			return err
 		}
