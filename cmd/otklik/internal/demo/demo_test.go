@@ -55,6 +55,18 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	linked, err := openFiles(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytesOf := func(f *files) int64 { n, _ := f.total(); return n }
+	if len(linked.list) != len(f.list) || bytesOf(linked) != bytesOf(f) {
+		t.Errorf("behind a link there are %+v, want %+v", linked.list, f.list)
+	}
 	if len(f.skipped) != 1 || filepath.Base(f.skipped[0]) != "notes.jsonl" {
 		t.Errorf("skipped %v", f.skipped)
 	}
