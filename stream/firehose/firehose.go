@@ -80,12 +80,14 @@ type Decoder struct {
 
 	// The state of one call of Decode.
 	arrived stream.Time
+	views   bool // the strings of items stay views
 	items   []stream.Item
 	faults  []error
 
 	document document         // the record
 	payload  document         // JSON within a string of it
 	scratch  scratch          // strings that stand nowhere in the record
+	accounts []stream.Account // memory for the mentions of items whose strings are views
 	includes twitterIncludes  // of a Twitter v2 response
 	profiles map[string]value // of a VK response, by id
 }
@@ -124,6 +126,18 @@ var bom = []byte("\xef\xbb\xbf")
 // as a whole adds nothing to dst, and the error is a *Malformed. Of a record with several elements the good ones are
 // added, and the error joins one *Malformed per broken element (a single one is returned as it is); Faults lists them.
 func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]stream.Item, error) {
+	d.views = false
+	return d.run(raw, arrived, dst)
+}
+
+// DecodeViews is Decode for items that are done with before the next record: their strings and their Mentions are views on raw and on
+// memory of the decoder, valid until its next call and while raw stays as it is. The error is as that of Decode.
+func (d *Decoder) DecodeViews(raw []byte, arrived stream.Time, dst []stream.Item) ([]stream.Item, error) {
+	d.views = true
+	return d.run(raw, arrived, dst)
+}
+
+func (d *Decoder) run(raw []byte, arrived stream.Time, dst []stream.Item) ([]stream.Item, error) {
 	raw = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(raw), bom))
 	if len(raw) == 0 {
 		return dst, &Malformed{Reason: "empty", Detail: "the record holds nothing but white space"}
@@ -134,6 +148,7 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 	view := borrow(raw)
 	d.arrived, d.items, d.faults = arrived, dst, d.faults[:0]
 	d.scratch.reset()
+	d.accounts = d.accounts[:0]
 	before := len(dst)
 	switch {
 	case d.platform == stream.Mastodon && eventStream(view):
@@ -168,7 +183,7 @@ func (d *Decoder) Decode(raw []byte, arrived stream.Time, dst []stream.Item) ([]
 }
 
 // borrow returns b as a string without a copy. Either b is never written to again, or the string is forgotten before the end of
-// Decode.
+// Decode; of DecodeViews, before the next call.
 func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // glimpse returns the beginning of a payload for a message, cleaned.
@@ -187,7 +202,25 @@ func (d *Decoder) rejectf(reason, format string, args ...any) {
 
 // blank returns an item of the platform to be filled.
 func (d *Decoder) blank(kind stream.Kind) stream.Item {
-	return stream.Item{Platform: d.platform, Kind: kind}
+	it := stream.Item{Platform: d.platform, Kind: kind}
+	if d.views {
+		it.Mentions = d.room()
+	}
+	return it
+}
+
+// room returns room for the mentions of an item, as many as most have; nil when the record has had its share.
+func (d *Decoder) room() []stream.Account {
+	const usual, most = 4, 256
+	from := len(d.accounts)
+	if from+usual > most {
+		return nil
+	}
+	if d.accounts == nil {
+		d.accounts = make([]stream.Account, 0, most)
+	}
+	d.accounts = d.accounts[:from+usual]
+	return d.accounts[from : from : from+usual]
 }
 
 // add appends an item. A content item must have an id and a time; stated is the time field as the payload has it, to
@@ -227,7 +260,9 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 	if it.Note != "" { // often the name of a member of the record
 		it.Note = clean(cut(it.Note, maxName))
 	}
-	own(it)
+	if !d.views {
+		own(it)
+	}
 	d.items = append(d.items, *it)
 }
 

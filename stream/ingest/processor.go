@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"otklik/stream"
@@ -108,7 +109,11 @@ func (p *Processor) record(rec *stream.Record) {
 		src.Index++
 	}
 	var err error
-	p.items, err = p.decoder.Decode(rec.Value, rec.Timestamp, p.items[:0])
+	if p.batch == nil {
+		p.items, err = p.decoder.DecodeViews(rec.Value, rec.Timestamp, p.items[:0])
+	} else { // mentions wait for their labels
+		p.items, err = p.decoder.Decode(rec.Value, rec.Timestamp, p.items[:0])
+	}
 	for _, m := range firehose.Faults(err) {
 		dead(m.Reason, m.Detail)
 	}
@@ -155,7 +160,7 @@ func (p *Processor) produce(m *stream.Mention) {
 	p.add(m)
 }
 
-// aside keeps what is not a mention but tells something: deletes, and the growth of the brand's communities.
+// aside keeps what is not a mention but tells something: deletes, and the growth of the brand's communities. The rows own their memory.
 func (p *Processor) aside(it *stream.Item, rec *stream.Record, pos stream.Position, src *stream.Source) {
 	switch it.Kind {
 	case stream.Delete:
@@ -163,12 +168,12 @@ func (p *Processor) aside(it *stream.Item, rec *stream.Record, pos stream.Positi
 		if at == 0 {
 			at = rec.Timestamp
 		}
-		p.rows.Erasures = append(p.rows.Erasures, stream.ErasureRow{Platform: it.Platform, ItemID: it.Identity(), At: at, Position: pos})
+		p.rows.Erasures = append(p.rows.Erasures, stream.ErasureRow{Platform: it.Platform, ItemID: strings.Clone(it.Identity()), At: at, Position: pos})
 	case stream.Membership, stream.Statistics:
 		if brand, _ := p.cfg.Matcher.Official(it.Platform, it.Wall, &p.scratch); brand != nil {
 			row := stream.CommunityRow{
-				Brand: brand.Key, Platform: it.Platform, Account: it.Wall.ID, At: it.PublishedAt, Position: pos,
-				Members: it.Members, Views: it.Views, EventID: it.ID,
+				Brand: brand.Key, Platform: it.Platform, Account: strings.Clone(it.Wall.ID), At: it.PublishedAt, Position: pos,
+				Members: it.Members, Views: it.Views, EventID: strings.Clone(it.ID),
 			}
 			if row.At == 0 {
 				row.At = rec.Timestamp
