@@ -25,6 +25,11 @@ const (
 	settleIn = 10 * stream.Minute
 	// fewestWindows before the rules work in the first hour.
 	fewestWindows = 4
+	// What the last hour says of a window: how much of it must be known, how much its windows are expected to vary beyond chance, and by how
+	// many times the needed deviations a window must exceed them.
+	fewestRecent    = 6
+	recentVariation = 0.15
+	suddenly        = 1.15
 )
 
 // residual is how far an hour was from what its past made expect, in units of anscombe.
@@ -179,6 +184,23 @@ func (p *past) baseline(l *line, at, since stream.Time, lim *limits) (Baseline, 
 		p.last.hour, p.last.end, p.last.known, p.last.Baseline = hour, end, true, b
 	}
 	return b, true
+}
+
+// sudden returns the count of negatives that is k scaled deviations above the mean of the hour that ended settleIn before a window. Hours
+// of a first day differ much and make the usual deviation wide; what has tripled within minutes does not belong to any of them. ok
+// is false while too little of that hour is known.
+func (l *line) sudden(at stream.Time, k float64) (threshold float64, ok bool) {
+	sum, n := 0.0, 0.0
+	for end := at - settleIn; n < windowsPer && end-Length >= l.begun; end -= Length {
+		sum += float64(l.window(end).Negative)
+		n++
+	}
+	if n < fewestRecent {
+		return 0, false
+	}
+	mean := (sum + 0.5) / n
+	deviation := math.Sqrt(1 + 1/n + recentVariation*recentVariation*mean)
+	return counted(anscombe(mean) + k*deviation), true
 }
 
 // excess returns by how many scaled deviations a count exceeds the baseline.

@@ -79,7 +79,7 @@ func NewWatch(s Sensitivity) *Watch {
 // Since returns the ends of the first window and the begin of the first hour that Restore needs for a restart at the watermark.
 func Since(watermark stream.Time) (windows, hours stream.Time) {
 	from := max(0, watermark-reach).Truncate(stream.Hour)
-	return max(0, from-before-calm), max(0, from-pastWeeks*week-stream.Day)
+	return max(0, from-before-settleIn-stream.Hour-Length), max(0, from-pastWeeks*week-stream.Day)
 }
 
 // Restore begins at a restart point. The figures back to Since(watermark) must have been given, and episodes are those told that lasted
@@ -282,8 +282,14 @@ func (m *machine) judge(l *line, at stream.Time) {
 		var known bool
 		if b, known = m.baseline(l, at, since, &m.limits); known {
 			excess := b.excess(count)
-			hot = count >= m.floor && excess >= m.k && (m.rule != Negativity || shareLow(c.Negative, c.Labelled) > shareGain*b.Share)
-			warm = hot || excess >= m.k/2
+			warm = excess >= m.k/2
+			hot = excess >= m.k
+			if m.rule == Negativity && warm && !hot {
+				if threshold, recent := l.sudden(at, suddenly*m.k); recent && float64(count) > threshold {
+					hot, b.Threshold = true, threshold
+				}
+			}
+			hot = hot && count >= m.floor && (m.rule != Negativity || shareLow(c.Negative, c.Labelled) > shareGain*b.Share)
 		}
 	}
 	s.hits = s.hits << 1 & (1<<among - 1)

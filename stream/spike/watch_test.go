@@ -242,7 +242,6 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
 			s := parse(t, file)
 			for seed := range uint64(5) {
 				got := s.minutes(seed).play(NewWatch(Normal), 7*stream.Minute)
