@@ -439,8 +439,12 @@ func kindOf(node ast.Node) string {
 		return "true or false"
 	case ast.IntegerType:
 		return "a whole number"
-	case ast.FloatType, ast.InfinityType, ast.NanType:
+	case ast.FloatType:
 		return "a fraction"
+	case ast.InfinityType:
+		return "infinity"
+	case ast.NanType:
+		return ".nan"
 	default:
 		return "a text"
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,14 +40,25 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 			cfg.Limits.ThreadHorizon = cfg.Care.QuietGap + 24*time.Hour
 		}
 	}
+	unread := l.faults
 	l.secrets(cfg)
 	l.model(&cfg.Sentiment)
 	l.catalogue(cfg)
 	(&validator{decoder: &l.decoder, dir: l.dir}).config(cfg)
+	l.faults = append(unread[:len(unread):len(unread)], slices.DeleteFunc(l.faults[len(unread):], func(f *Fault) bool { return follows(f, unread) })...)
 	if err := join(l.faults); err != nil {
 		return nil, err
 	}
 	return cfg, nil
+}
+
+// follows reports whether a fault is about a value that could not be read, or about what holds it: what stands there instead is not
+// what somebody wrote.
+func follows(f *Fault, unread []*Fault) bool {
+	return f.Path != "" && slices.ContainsFunc(unread, func(u *Fault) bool {
+		rest, below := strings.CutPrefix(u.Path, f.Path)
+		return f.File == u.File && below && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
 }
 
 // reason is err without the path, which a fault names already.
