@@ -21,8 +21,9 @@ type Book struct {
 	seed    maphash.Seed
 	held    int
 
-	scopes   []scope
-	scopeIDs map[scope]uint32
+	scopes    []scope
+	scopeIDs  map[scope]uint32
+	lastScope uint32 // of the thread asked for last: there are few scopes, and the next thread is often of the same
 
 	scratch  *graph // the thread laid open last, while at rest
 	packer   packer
@@ -30,12 +31,14 @@ type Book struct {
 	change   Change
 
 	// Since the last flush:
-	dirty        []*thread
-	turns        []TurnRow
-	responses    []Response
-	responseRows map[rowKey]int // place in responses
-	cases        []Case
-	caseRows     map[rowKey]int // place in cases
+	dirty          []*thread
+	turns          []TurnRow
+	responses      []Response
+	olderResponses []int32        // of each row the one before it of its thread, as thread.responses
+	responseRows   map[rowKey]int // place in responses, of threads that are open
+	cases          []Case
+	olderCases     []int32
+	caseRows       map[rowKey]int // place in cases, of threads that are open
 }
 
 // roomy is the number of turns from which a thread stays open. It is below indexed, so scratch never has maps.
@@ -49,7 +52,10 @@ type thread struct {
 	last     stream.Time
 	position stream.Position // highest of the turns
 	scope    uint32
-	dirty    bool // has turns or rows that were not flushed yet
+	// The rows not flushed yet that were written at rest: one plus the place of the last one in Book.responses and Book.cases, 0 without.
+	// They are as few as the turns of a thread at rest.
+	responses, cases int32
+	dirty            bool // has turns or rows that were not flushed yet
 }
 
 // scope is what many threads have in common.
@@ -110,7 +116,7 @@ func (b *Book) HasTurn(key Key, itemID string) bool {
 func (b *Book) Restore(key Key, turns []Turn) {
 	th := b.find(key)
 	if th == nil {
-		th = b.add(key)
+		th = b.start(key)
 	}
 	g := newGraph(b.evaluator.quiet)
 	if len(turns) >= roomy {
@@ -134,11 +140,16 @@ func (b *Book) Apply(key Key, t Turn) Change {
 	b.change.Removed, b.change.Added = b.change.Removed[:0], b.change.Added[:0]
 
 	th := b.find(key)
-	if th == nil {
-		th = b.add(key)
+	fresh := th == nil
+	if fresh {
+		th = b.start(key)
 	}
 	g := th.open
-	if g == nil {
+	switch {
+	case fresh:
+		g = b.scratch
+		g.reset()
+	case g == nil:
 		g = b.scratch
 		g.reset()
 		b.unpacker.begin(th.packed)
@@ -228,23 +239,45 @@ func (b *Book) record(th *thread, g *graph, key Key, before stream.Position) {
 }
 
 func (b *Book) putResponse(th *thread, r *Response) {
-	k := rowKey{th, r.ID}
-	if i, ok := b.responseRows[k]; ok {
-		b.responses[i] = *r
-		return
+	for n := th.responses; n != 0; n = b.olderResponses[n-1] {
+		if b.responses[n-1].ID == r.ID {
+			b.responses[n-1] = *r
+			return
+		}
 	}
-	b.responseRows[k] = len(b.responses)
-	b.responses = append(b.responses, *r)
+	place, older := len(b.responses), int32(0)
+	if th.open == nil {
+		older, th.responses = th.responses, int32(place+1)
+	} else {
+		k := rowKey{th, r.ID}
+		if i, ok := b.responseRows[k]; ok {
+			b.responses[i] = *r
+			return
+		}
+		b.responseRows[k] = place
+	}
+	b.responses, b.olderResponses = append(b.responses, *r), append(b.olderResponses, older)
 }
 
 func (b *Book) putCase(th *thread, c *Case) {
-	k := rowKey{th, c.ID}
-	if i, ok := b.caseRows[k]; ok {
-		b.cases[i] = *c
-		return
+	for n := th.cases; n != 0; n = b.olderCases[n-1] {
+		if b.cases[n-1].ID == c.ID {
+			b.cases[n-1] = *c
+			return
+		}
 	}
-	b.caseRows[k] = len(b.cases)
-	b.cases = append(b.cases, *c)
+	place, older := len(b.cases), int32(0)
+	if th.open == nil {
+		older, th.cases = th.cases, int32(place+1)
+	} else {
+		k := rowKey{th, c.ID}
+		if i, ok := b.caseRows[k]; ok {
+			b.cases[i] = *c
+			return
+		}
+		b.caseRows[k] = place
+	}
+	b.cases, b.olderCases = append(b.cases, *c), append(b.olderCases, older)
 }
 
 // Flush returns what has to be written: the rows that have changed since the last flush, each once, among them tombstones
@@ -254,10 +287,11 @@ func (b *Book) putCase(th *thread, c *Case) {
 func (b *Book) Flush() ([]Response, []Case, []TurnRow) {
 	responses, cases, turns := b.responses, b.cases, b.turns
 	b.responses, b.cases, b.turns = b.responses[:0], b.cases[:0], b.turns[:0]
+	b.olderResponses, b.olderCases = b.olderResponses[:0], b.olderCases[:0]
 	clear(b.responseRows)
 	clear(b.caseRows)
 	for _, th := range b.dirty {
-		th.dirty = false
+		th.dirty, th.responses, th.cases = false, 0, 0
 	}
 	clear(b.dirty)
 	b.dirty = b.dirty[:0]
@@ -294,7 +328,7 @@ func (b *Book) Evict(before stream.Time) int {
 
 // find returns the thread, or nil.
 func (b *Book) find(key Key) *thread {
-	id, ok := b.scopeIDs[scope{key.Platform, key.Brand}]
+	id, ok := b.scope(key)
 	if !ok {
 		return nil
 	}
@@ -306,23 +340,34 @@ func (b *Book) find(key Key) *thread {
 	return nil
 }
 
+// scope returns the number of a thread's scope, if there has been a thread of it.
+func (b *Book) scope(key Key) (uint32, bool) {
+	s := scope{key.Platform, key.Brand}
+	if int(b.lastScope) < len(b.scopes) && b.scopes[b.lastScope] == s {
+		return b.lastScope, true
+	}
+	id, ok := b.scopeIDs[s]
+	if ok {
+		b.lastScope = id
+	}
+	return id, ok
+}
+
 func (b *Book) hash(scope uint32, thread string) uint64 {
 	return maphash.String(b.seed, thread) + uint64(scope)*0x9e3779b97f4a7c15 // 2^64 ÷ golden ratio: odd, spreads well
 }
 
-// add starts an empty thread, at rest.
-func (b *Book) add(key Key) *thread {
-	s := scope{key.Platform, key.Brand}
-	id, ok := b.scopeIDs[s]
+// start starts a thread that is not there. It is the caller's duty to put it to rest before another thread is asked for.
+func (b *Book) start(key Key) *thread {
+	id, ok := b.scope(key)
 	if !ok {
 		id = uint32(len(b.scopes))
-		s = scope{stream.Platform(strings.Clone(string(key.Platform))), strings.Clone(key.Brand)}
+		s := scope{stream.Platform(strings.Clone(string(key.Platform))), strings.Clone(key.Brand)}
 		b.scopes = append(b.scopes, s)
 		b.scopeIDs[s] = id
 	}
 	hash := b.hash(id, key.Thread)
-	b.packer.begin(key.Thread)
-	th := &thread{next: b.threads[hash], packed: string(b.packer.buf), scope: id}
+	th := &thread{next: b.threads[hash], scope: id}
 	b.threads[hash] = th
 	b.held++
 	return th

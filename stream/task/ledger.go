@@ -10,10 +10,12 @@ type Ledger struct {
 	stage     stream.Stage
 	partition stream.Partition
 	pages     map[stream.Time]*page
+	last      *page // the one asked for last: records of an hour come together
 	discard   stream.Books
 }
 
 type page struct {
+	hour     stream.Time
 	books    stream.Books
 	restored stream.Position // what the row in ClickHouse covers already
 	position stream.Position
@@ -28,18 +30,22 @@ func NewLedger(stage stream.Stage, p stream.Partition) *Ledger {
 // Restore takes over the rows of the table ledger. All rows of the partition are needed: a page that is not restored is begun anew.
 func (l *Ledger) Restore(rows []stream.LedgerRow) {
 	for i := range rows {
-		l.pages[rows[i].Hour] = &page{books: rows[i].Books, restored: rows[i].Position, position: rows[i].Position}
+		l.pages[rows[i].Hour] = &page{hour: rows[i].Hour, books: rows[i].Books, restored: rows[i].Position, position: rows[i].Position}
 	}
+	l.last = nil
 }
 
 // At returns the page to count a record in that has this timestamp and whose position (after it) is pos. When the page
 // already covers the record (a replay) it returns a page that nobody reads.
 func (l *Ledger) At(timestamp stream.Time, pos stream.Position) *stream.Books {
 	hour := timestamp.Truncate(stream.Hour)
-	p := l.pages[hour]
-	if p == nil {
-		p = &page{}
-		l.pages[hour] = p
+	p := l.last
+	if p == nil || p.hour != hour {
+		if p = l.pages[hour]; p == nil {
+			p = &page{hour: hour}
+			l.pages[hour] = p
+		}
+		l.last = p
 	}
 	if p.restored.Covers(pos) {
 		return &l.discard

@@ -60,13 +60,13 @@ var errOvertaken = kafka.ErrRejoin
 
 // parse decodes the batch; what cannot be decoded is a dead letter.
 func (p *Processor) parse(records []stream.Record) {
-	clear(p.batch)
-	p.batch = p.batch[:0]
+	p.batch = slices.Grow(p.batch[:0], len(records))
 	for i := range records {
 		rec := &records[i]
 		pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
-		p.batch = append(p.batch, arrival{received: rec.Timestamp, position: pos})
+		p.batch = p.batch[:len(p.batch)+1]
 		a := &p.batch[len(p.batch)-1]
+		a.received, a.position = rec.Timestamp, pos
 		if err := wire.ParseMention(rec.Value, &a.mention); err != nil {
 			p.batch = p.batch[:len(p.batch)-1]
 			lost := stream.Books{Records: 1, Read: 1, DeadLetters: 1}
@@ -101,7 +101,7 @@ func (p *Processor) fetchIdentities(ctx context.Context) error {
 		case !ok && a.mention.Item.PublishedAt >= p.identities.oldest:
 			continue // new
 		}
-		if _, unflushed := p.pending[a.key]; unflushed {
+		if _, waits := p.pending.row(a.key); waits {
 			continue
 		}
 		key := stream.IdentityKey{
@@ -210,11 +210,10 @@ func (p *Processor) apply(a *arrival) {
 		p.seen.Add(&b)
 	}()
 	src := m.Source
-	if mark, ok := p.marks[src.Partition]; ok && !mark.Before(src) {
+	if !p.mark(src) {
 		b.Replayed++
 		return
 	}
-	p.marks[src.Partition] = src
 	b.Read++
 	if m.Claim != nil {
 		p.answer(a, &b)
@@ -238,7 +237,7 @@ func (p *Processor) apply(a *arrival) {
 		if m.Item.EditedAt != 0 {
 			versions = []stream.Time{m.Item.EditedAt}
 		}
-		row := p.remember(a, m.Item.PublishedAt, m.Item.EditedAt, versions)
+		row := p.remember(a, false, m.Item.PublishedAt, m.Item.EditedAt, versions)
 		row.Mention, row.Partition, row.FirstPosition, row.Position, row.Versions = *m, p.partition.Number, a.position, a.position, versions
 		row.TextSince, row.Corrections, row.ModelLabel = m.Item.EditedAt, nil, 0 // the place may have been another row's
 		row.Breaches = stream.BreachesOf(m)
@@ -291,14 +290,16 @@ func (p *Processor) version(a *arrival, known identity) {
 	p.replace(a, old, &row, row.Item.EditedAt, row.Versions)
 }
 
-// remember makes a version the known one and returns the place of its row among those to be flushed, for the caller to fill: a row
-// is large, and copied once only.
-func (p *Processor) remember(a *arrival, published, version stream.Time, versions []stream.Time) *stream.MentionRow {
+// remember makes a version the known one, of a mention that was known before or is new, and returns the place of its row among those to
+// be flushed, for the caller to fill: a row is large, and copied once only.
+func (p *Processor) remember(a *arrival, known bool, published, version stream.Time, versions []stream.Time) *stream.MentionRow {
 	p.identities.put(a.key, identity{position: a.position, published: published, version: version}, versions)
-	n, unflushed := p.pending[a.key]
-	if !unflushed {
-		n = len(p.rows.Mentions)
-		p.pending[a.key] = n
+	n, waits := 0, false
+	if known { // a new mention has no row
+		n, waits = p.pending.row(a.key)
+	}
+	if !waits {
+		n = p.pending.add(a.key)
 		p.rows.Mentions = slices.Grow(p.rows.Mentions, 1)[:n+1]
 	}
 	return &p.rows.Mentions[n]

@@ -53,7 +53,7 @@ func (p *Processor) correct(a *arrival, b *stream.Books) {
 // current returns the newest row of a known mention: not yet flushed, or fetched for the batch. Nil: it was removed by hand or by
 // retention.
 func (p *Processor) current(key identityKey) *stream.MentionRow {
-	if n, unflushed := p.pending[key]; unflushed {
+	if n, waits := p.pending.row(key); waits {
 		return &p.rows.Mentions[n]
 	}
 	return p.stored[key]
@@ -65,7 +65,7 @@ func (p *Processor) replace(a *arrival, old, row *stream.MentionRow, version str
 	p.changes = append(p.changes, change{
 		position: a.position, kind: replaced, remove: window.ContributionOf(&old.Mention), add: window.ContributionOf(&row.Mention),
 	})
-	*p.remember(a, row.Item.PublishedAt, version, versions) = *row
+	*p.remember(a, true, row.Item.PublishedAt, version, versions) = *row
 }
 
 // judge gives a row with corrections the label of the one that counts, or that of the model if the text is newer than all of them. The

@@ -75,3 +75,34 @@ func (s *identities) forget(before stream.Time) {
 		}
 	}
 }
+
+// unflushed are the rows of mentions that wait for a flush, by the place of the row. Most are never asked for before they are flushed, so
+// the index is made when somebody asks.
+type unflushed struct {
+	keys  []identityKey
+	index map[identityKey]int // of the first keys
+}
+
+// add notes the next row, of a mention that has none yet, and returns its place.
+func (u *unflushed) add(key identityKey) int {
+	u.keys = append(u.keys, key)
+	return len(u.keys) - 1
+}
+
+// row returns the place of the row of a mention.
+func (u *unflushed) row(key identityKey) (int, bool) {
+	if u.index == nil {
+		u.index = make(map[identityKey]int, len(u.keys))
+	}
+	for n := len(u.index); n < len(u.keys); n++ {
+		u.index[u.keys[n]] = n
+	}
+	n, ok := u.index[key]
+	return n, ok
+}
+
+// reset forgets all rows.
+func (u *unflushed) reset() {
+	u.keys = u.keys[:0]
+	clear(u.index)
+}

@@ -89,7 +89,8 @@ type Processor struct {
 	identities *identities
 	panes      *window.Store
 	book       *care.Book
-	marks      map[stream.Partition]stream.Source // the highest source seen of each raw partition
+	marks      map[stream.Partition]*stream.Source // the highest source seen of each raw partition
+	lastMark   *stream.Source                      // of the record before: those of a raw partition come together
 	watermark  *window.Tracker
 
 	position stream.Position // everything before it is applied
@@ -106,7 +107,7 @@ type Processor struct {
 	changes []change
 	stored  map[identityKey]*stream.MentionRow // current versions fetched for the batch
 	claims  map[stream.MentionName]*claim.Row  // fetched for the batch
-	pending map[identityKey]int                // index in rows.Mentions of versions not yet flushed
+	pending unflushed                          // rows.Mentions
 	// pendingClaims are the indexes in rows.Claims of claims not yet flushed.
 	pendingClaims map[stream.MentionName]int
 
@@ -121,8 +122,8 @@ func New(cfg Config, p stream.Partition, out Outbox, observer task.Observer) *Pr
 		cfg: cfg, partition: p, out: out, observer: observer,
 		ledger: task.NewLedger(stream.StageTrack, p), identities: newIdentities(),
 		panes: window.NewStore(p.Number, cfg.Window), book: care.NewBook(cfg.Care),
-		marks: map[stream.Partition]stream.Source{}, watermark: window.NewTracker(cfg.Window),
-		pending: map[identityKey]int{}, pendingClaims: map[stream.MentionName]int{},
+		marks: map[stream.Partition]*stream.Source{}, watermark: window.NewTracker(cfg.Window),
+		pendingClaims: map[stream.MentionName]int{},
 	}
 }
 
@@ -139,7 +140,7 @@ func (p *Processor) Restore(ctx context.Context) (int64, error) {
 		p.last = progress.Last
 	}
 	for _, mark := range progress.Sources {
-		p.marks[mark.Partition] = mark.Source
+		p.mark(mark.Source)
 	}
 	// Sources of corrections have no event time: an analyst says nothing about how far a platform has come.
 	timed := slices.DeleteFunc(task.Marks(progress.Sources), func(m window.Mark) bool { return m.EventTime == 0 })
@@ -202,6 +203,25 @@ func (p *Processor) restoreCounts(ctx context.Context, watermark stream.Time) er
 	return nil
 }
 
+// mark moves the mark of a raw partition to the source, and reports whether that is further than it was.
+func (p *Processor) mark(src stream.Source) bool {
+	m := p.lastMark
+	if m == nil || m.Partition != src.Partition {
+		if m = p.marks[src.Partition]; m == nil {
+			m = new(stream.Source)
+			*m = src
+			p.marks[src.Partition], p.lastMark = m, m
+			return true
+		}
+		p.lastMark = m
+	}
+	if !m.Before(src) {
+		return false
+	}
+	*m = src
+	return true
+}
+
 // horizon returns the event time before which memory forgets, 0 while the watermark is unknown.
 func (p *Processor) horizon(watermark stream.Time, d time.Duration) stream.Time {
 	if watermark == 0 {
@@ -237,6 +257,8 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	}
 	clear(p.changes)
 	p.changes = p.changes[:0]
+	clear(p.batch) // its texts are parts of what was fetched
+	p.batch = p.batch[:0]
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	p.last = kafka.LastOf(&batch, p.last)
 	p.ledger.Gap(&batch, p.position, &p.seen)
@@ -291,7 +313,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 		return 0, err
 	}
 	p.rows.Reset()
-	clear(p.pending)
+	p.pending.reset()
 	clear(p.pendingClaims)
 	p.flushed, p.told, p.toldIdle = p.position, watermark, idle
 	p.observer.Watermark(watermark, idle)
@@ -319,7 +341,7 @@ func (p *Processor) forget(watermark stream.Time) {
 func (p *Processor) progress(watermark stream.Time) stream.Progress {
 	row := stream.Progress{Stage: stream.StageTrack, Partition: p.partition, Position: p.position, Watermark: watermark, Last: p.last}
 	for _, mark := range p.watermark.Marks() {
-		row.Sources = append(row.Sources, stream.SourceMark{Source: p.marks[mark.Source], EventTime: mark.EventTime})
+		row.Sources = append(row.Sources, stream.SourceMark{Source: *p.marks[mark.Source], EventTime: mark.EventTime})
 	}
 	if len(row.Sources) == len(p.marks) {
 		return row
@@ -330,7 +352,7 @@ func (p *Processor) progress(watermark stream.Time) stream.Progress {
 	}
 	for partition, source := range p.marks {
 		if !timed[partition] {
-			row.Sources = append(row.Sources, stream.SourceMark{Source: source})
+			row.Sources = append(row.Sources, stream.SourceMark{Source: *source})
 		}
 	}
 	return row

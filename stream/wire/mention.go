@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -167,16 +168,16 @@ func appendAccountElement(dst []byte, num protowire.Number, a *stream.Account) [
 	return closeMessage(dst, mark)
 }
 
-// ParseMention sets m to the message Mention in data, dropping whatever m held. The result does not alias data: its
-// strings are parts of one copy of data, except those that recur from message to message (platform, kind, brand, model,
+// ParseMention sets m to the message Mention in data, dropping whatever m held. The strings of the result are parts of data, which
+// must not change any more, except those that recur from message to message (platform, kind, brand, model,
 // products, language and topic), which the process keeps once. A string that is kept for long should therefore be
-// cloned if it is not one of those, or it keeps the whole message in memory. Strings are taken as they are: that they are
+// cloned if it is not one of those, or it keeps the whole of data in memory. Strings are taken as they are: that they are
 // UTF-8 is up to the writer, and AppendMention sees to it. An error wraps ErrMalformed and leaves m
 // in no particular state.
 func ParseMention(data []byte, m *stream.Mention) error {
 	*m = stream.Mention{}
 	i := &m.Item
-	whole := string(data)
+	whole := unsafe.String(unsafe.SliceData(data), len(data))
 	s := scanner{data: data}
 	for s.next() {
 		switch s.tag {

@@ -185,15 +185,36 @@ func appendElement(dst []byte, num protowire.Number, s string) []byte {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
-	dst = protowire.AppendTag(dst, num, protowire.BytesType)
-	return protowire.AppendString(dst, s)
+	dst = appendTag(dst, num, protowire.BytesType)
+	if len(s) < 0x80 {
+		dst = append(dst, byte(len(s)))
+	} else {
+		dst = protowire.AppendVarint(dst, uint64(len(s)))
+	}
+	return append(dst, s...)
+}
+
+// appendTag is protowire.AppendTag for the numbers that the schema has.
+func appendTag(dst []byte, num protowire.Number, typ protowire.Type) []byte {
+	tag := uint64(num)<<3 | uint64(typ)
+	switch {
+	case tag < 1<<7:
+		return append(dst, byte(tag))
+	case tag < 1<<14:
+		return append(dst, byte(tag)|0x80, byte(tag>>7))
+	default:
+		return protowire.AppendVarint(dst, tag)
+	}
 }
 
 func appendUint(dst []byte, num protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return dst
 	}
-	dst = protowire.AppendTag(dst, num, protowire.VarintType)
+	dst = appendTag(dst, num, protowire.VarintType)
+	if v < 0x80 {
+		return append(dst, byte(v))
+	}
 	return protowire.AppendVarint(dst, v)
 }
 
@@ -214,7 +235,7 @@ func appendFloat(dst []byte, num protowire.Number, v float32) []byte {
 	if bits == 0 {
 		return dst
 	}
-	dst = protowire.AppendTag(dst, num, protowire.Fixed32Type)
+	dst = appendTag(dst, num, protowire.Fixed32Type)
 	return protowire.AppendFixed32(dst, bits)
 }
 
@@ -223,13 +244,13 @@ func appendCount(dst []byte, num protowire.Number, c stream.Count) []byte {
 	if !c.Known() {
 		return dst
 	}
-	dst = protowire.AppendTag(dst, num, protowire.VarintType)
+	dst = appendTag(dst, num, protowire.VarintType)
 	return protowire.AppendVarint(dst, uint64(c.Value()))
 }
 
 // openMessage begins an embedded message; what is appended after it until closeMessage(dst, mark) is its content.
 func openMessage(dst []byte, num protowire.Number) (out []byte, mark int) {
-	dst = protowire.AppendTag(dst, num, protowire.BytesType)
+	dst = appendTag(dst, num, protowire.BytesType)
 	dst = append(dst, 0) // the length, which is one byte for nearly all of them
 	return dst, len(dst)
 }
