@@ -42,6 +42,18 @@ type ClickHouseConfig struct {
 	LogLevel string
 	// StartTimeout is how long the server may take to answer; default one minute.
 	StartTimeout time.Duration
+	// Cluster makes the server one of several; nil for a server that stands alone.
+	Cluster *Cluster
+}
+
+// Cluster says of which ClickHouse cluster a server is a shard, for trying what Distributed tables do. The engine inside libchdb has
+// neither the queue behind ON CLUSTER nor replication (a replicated table is read-only): those are for real servers.
+type Cluster struct {
+	Name   string
+	Shards []string // host:port of the native protocol, one per shard
+	Shard  int      // index of this server in Shards: the macro {shard}
+	// User and Password are whom the servers log in to each other as.
+	User, Password string
 }
 
 const gibibyte = 1 << 30

@@ -61,7 +61,29 @@ func configXML(cfg ClickHouseConfig) string {
 	element("number_of_free_entries_in_pool_to_execute_optimize_entire_partition", max(1, slots/2))
 	b.WriteString("</merge_tree>\n")
 
+	if cfg.Cluster != nil {
+		writeCluster(&b, element, cfg.Cluster)
+	}
 	// A system log is on as soon as it is mentioned; none is, because they grow without being asked for.
 	b.WriteString("</clickhouse>\n")
 	return b.String()
+}
+
+// writeCluster renders the sections remote_servers and macros; every shard has one replica.
+func writeCluster(b *strings.Builder, element func(name string, value any), c *Cluster) {
+	fmt.Fprintf(b, "<remote_servers>\n<%s>\n", c.Name)
+	for _, addr := range c.Shards {
+		host, port, _ := strings.Cut(addr, ":")
+		b.WriteString("<shard>\n<internal_replication>true</internal_replication>\n<replica>\n")
+		element("host", host)
+		element("port", port)
+		element("user", c.User)
+		element("password", c.Password)
+		b.WriteString("</replica>\n</shard>\n")
+	}
+	fmt.Fprintf(b, "</%s>\n</remote_servers>\n<macros>\n", c.Name)
+	element("cluster", c.Name)
+	element("shard", c.Shard)
+	element("replica", 0)
+	b.WriteString("</macros>\n")
 }

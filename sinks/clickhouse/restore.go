@@ -33,9 +33,13 @@ func restoring(ctx context.Context, tables ...*ext.Table) context.Context {
 	return driver.Context(ctx, options...)
 }
 
-// literal writes a time as a constant of the type of the columns.
+// epoch is the beginning of 1990: nothing that is stored happened before it (stream/firehose refuses it).
+const epoch stream.Time = 631_152_000_000
+
+// literal writes a time as a constant of the type of the columns. A bound before everything, such as that of a horizon behind no watermark, is
+// epoch: an earlier one reaches the shards of a cluster as a text that they cannot read.
 func literal(t stream.Time) string {
-	return fmt.Sprintf("fromUnixTimestamp64Milli(toInt64(%d), 'UTC')", int64(min(max(t, minTime), maxTime)))
+	return fmt.Sprintf("fromUnixTimestamp64Milli(toInt64(%d), 'UTC')", int64(min(max(t, epoch), maxTime)))
 }
 
 // nullTime reads a nullable time.

@@ -326,16 +326,8 @@ func (c *Client) recountQuery(month uint32, since stream.Time) (query string, co
 		strings.Join(values, ", "), strings.Join(differs, " + "), strings.Join(sums, ", "),
 		strings.Join(fromPanes, ", "), c.table("panes"), month,
 		begin("published_at"), strings.Join(fromMentions, ", "), each, c.table("mentions"),
-		begin("since"), strings.Join(fromResponses, ", "), c.table("responses"), literal(sinceOrAll(since)))
+		begin("since"), strings.Join(fromResponses, ", "), c.table("responses"), literal(since))
 	return query, columns
-}
-
-// sinceOrAll is the start of the first window to compare.
-func sinceOrAll(since stream.Time) stream.Time {
-	if since == 0 {
-		return minTime
-	}
-	return since
 }
 
 // paneGrains are the lengths of windows that are recounted.

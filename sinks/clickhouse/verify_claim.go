@@ -16,7 +16,7 @@ func (c *Client) verifyClaims(ctx context.Context, r *Report) error {
 			WHERE role = 'customer' AND label = 'negative' AND claim_threshold > 0 AND audience_factor * severity_factor * product_factor >= claim_threshold AND published_at >= %[3]s
 			UNION ALL
 			SELECT brand, platform, item_id, 0, toUInt8(state != 'withdrawn') FROM %[2]s FINAL WHERE id != '' AND published_at >= %[3]s)
-		GROUP BY brand, platform, item_id`, c.table("mentions"), c.table("claims"), literal(sinceOrAll(r.Since)))
+		GROUP BY brand, platform, item_id`, c.table("mentions"), c.table("claims"), literal(r.Since))
 	err := c.conn.QueryRow(restoring(ctx), "SELECT sum(has), countIf(has != wants) FROM (SELECT max(wanted) AS wants, max(there) AS has "+from+")").
 		Scan(&r.Claims, &r.ClaimMismatches)
 	if err != nil || r.ClaimMismatches == 0 {

@@ -32,7 +32,7 @@ func (c claimsFrom) ClaimPlaces(_ context.Context, ids []string) ([]stream.Claim
 }
 
 func (claimsFrom) Refused(context.Context, stream.Source, stream.Source, []string) (map[int64]bool, error) {
-	return nil, nil
+	return map[int64]bool{}, nil
 }
 
 // refusals keeps the dead letters that were made durable at once.

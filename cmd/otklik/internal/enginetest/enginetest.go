@@ -78,7 +78,7 @@ func NewOn(t testing.TB, brokers []string, cfg *config.Config, tune func(*config
 			t.Error(err)
 		}
 	})
-	if _, err := schemas.Migrate(t.Context(), s.ClickHouse, schemas.Options{Database: cfg.ClickHouse.Database}); err != nil {
+	if _, err := schemas.Migrate(t.Context(), s.ClickHouse, schemas.Options{Database: cfg.ClickHouse.Database, Cluster: cfg.ClickHouse.Cluster}); err != nil {
 		t.Fatal(err)
 	}
 	return s
