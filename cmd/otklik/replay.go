@@ -200,8 +200,12 @@ func (j *replayJob) run(ctx context.Context, files []string, from int) error {
 	for i, name := range files {
 		done, err := j.file(ctx, name, from)
 		if err != nil {
-			return fmt.Errorf("replay %s: %w\nNothing before line %d is missing. Go on with:\n  %s", name, err, done+1,
-				j.continuation(files[i:], done+1))
+			next, where := done+1, ""
+			if errors.Is(err, errTooLarge) {
+				next, where = next+1, " behind it" // no topic takes that line
+			}
+			return fmt.Errorf("replay %s: %w\nNothing before line %d is missing. Go on%s with:\n  %s", name, err, done+1, where,
+				j.continuation(files[i:], next))
 		}
 		from = 1
 	}
@@ -246,6 +250,9 @@ func (j *replayJob) file(ctx context.Context, name string, from int) (done int, 
 	lines := &recordReader{r: r, limit: firehose.MaxRecord, events: j.platform == stream.Mastodon}
 	for {
 		record, line, err := lines.next()
+		if errors.Is(err, errTooLarge) && line < from {
+			continue
+		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			// What was read is good; the line that cannot be read is where to go on.
 			if sendErr := j.send(ctx); sendErr != nil {

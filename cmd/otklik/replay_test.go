@@ -19,6 +19,7 @@ import (
 	"otklik/deploy/embedded"
 	"otklik/deploy/embedded/embeddedtest"
 	"otklik/stream"
+	"otklik/stream/firehose"
 	"otklik/stream/kafka"
 )
 
@@ -226,6 +227,25 @@ func TestReplayNamesALineThatIsTooLong(t *testing.T) {
 	}
 	if _, err := runReplay(t.Context(), nil, "--platform", "twitter", "--topic", "t", "--brokers", addr, "--from-line", "5", name); err != nil {
 		t.Fatal(err)
+	}
+	wantEachOnce(t, contents(t, client, "t"), 5)
+}
+
+// TestReplayGoesOnBehindALineThatIsNoRecord: a line longer than any record is named once; the command that the error gives goes on behind it.
+func TestReplayGoesOnBehindALineThatIsNoRecord(t *testing.T) {
+	addr, client := broker(t)
+	name := filepath.Join(t.TempDir(), "a.jsonl")
+	text := tweetLines(1, 3) + strings.Repeat("x", firehose.MaxRecord+10) + "\n" + tweetLines(4, 5)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := runReplay(t.Context(), nil, "--platform", "twitter", "--topic", "t", "--brokers", addr, name)
+	if !errors.Is(err, errTooLarge) || !strings.Contains(err.Error(), "Nothing before line 4 is missing") {
+		t.Fatalf("the error is %v", err)
+	}
+	_, command, _ := strings.Cut(err.Error(), "otklik replay ")
+	if _, err := runReplay(t.Context(), nil, strings.Fields(command)...); err != nil {
+		t.Fatalf("%s: %v", command, err)
 	}
 	wantEachOnce(t, contents(t, client, "t"), 5)
 }
