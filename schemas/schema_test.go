@@ -98,6 +98,36 @@ func TestMigrateIsSafeToRepeat(t *testing.T) {
 	}
 }
 
+// TestTextsAreDropped: what people wrote is gone when its time has come, and what was counted stays.
+func TestTextsAreDropped(t *testing.T) {
+	c := connect(t)
+	migrate(t, c, schemas.Options{Retention: schemas.Retention{FigureDays: 100, TextDays: 10}})
+	mentions, letters := schemas.Store(c.Database())+".mentions", schemas.Store(c.Database())+".deadletters"
+	for _, query := range []string{
+		"INSERT INTO " + mentions + ` (brand, platform, item_id, published_at, label, text, author_id, author_name, author_handle, url, position, written_at)
+			SELECT 'mts', 'vk', toString(number), now64(3), 'negative', 'words', 'a', 'Name', 'handle', 'https://example.com', 1, now() - INTERVAL 8 + number DAY FROM numbers(4)`,
+		"INSERT INTO " + letters + ` (stage, topic, partition, source_offset, reason, at, key, payload, written_at)
+			SELECT 'ingest', 'firehose.vk', 0, number, 'no_time', now64(3), 'k', 'words', now() - INTERVAL 8 + number DAY FROM numbers(4)`,
+		"OPTIMIZE TABLE " + mentions + " FINAL",
+		"OPTIMIZE TABLE " + letters + " FINAL",
+	} {
+		if err := c.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]string{
+		"SELECT groupArray(item_id) FROM (SELECT item_id FROM " + mentions + " WHERE text != '' ORDER BY item_id)":                                   "['0','1']",
+		"SELECT count() FROM " + mentions + " WHERE text = '' AND author_name = '' AND author_handle = '' AND url = '' AND label = 'negative'":       "2",
+		"SELECT groupArray(source_offset) FROM (SELECT source_offset FROM " + letters + " WHERE payload != '' AND key != '' ORDER BY source_offset)": "[0,1]",
+		"SELECT countIf(reason = 'no_time') FROM " + letters:                                                                                         "4",
+	} {
+		got, err := c.Strings(t.Context(), "SELECT toString(*) FROM ("+query+")")
+		if err != nil || len(got) != 1 || got[0][0] != want {
+			t.Errorf("%s: %v, %v; want %s", query, got, err, want)
+		}
+	}
+}
+
 func TestMigrateRaces(t *testing.T) {
 	c := connect(t)
 	g, ctx := errgroup.WithContext(t.Context())
