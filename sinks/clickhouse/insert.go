@@ -36,6 +36,7 @@ type waiter[T any] struct {
 	ctx   context.Context //nolint:containedctx // a leader has to see which callers still wait
 	rows  []T
 	since time.Time     // when it came
+	wait  time.Duration // how long its rows wait for those of others
 	done  chan error    // the answer of a leader
 	lead  chan struct{} // asks this caller to lead
 }
@@ -55,10 +56,15 @@ func (in *inserter[T]) columns(rows []*T) []column[T] {
 // insert returns when the rows are durable. The rows must not be changed before it returns; when it returns the error of
 // ctx they may still be written, so they must not be changed at all then.
 func (in *inserter[T]) insert(ctx context.Context, rows []T) error {
+	return in.gathered(ctx, rows, in.client.cfg.Gather)
+}
+
+// gathered is insert, where the rows wait so long for those of other callers.
+func (in *inserter[T]) gathered(ctx context.Context, rows []T, wait time.Duration) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	w := &waiter[T]{ctx: ctx, rows: rows, since: time.Now(), done: make(chan error, 1), lead: make(chan struct{}, 1)}
+	w := &waiter[T]{ctx: ctx, rows: rows, since: time.Now(), wait: wait, done: make(chan error, 1), lead: make(chan struct{}, 1)}
 	in.mu.Lock()
 	in.queue = append(in.queue, w)
 	leads := !in.busy
@@ -123,7 +129,7 @@ func (in *inserter[T]) leadGroup(w *waiter[T]) error {
 // gather waits until w has been there for the gathering time: tasks flush in the same moment, but not in the same millisecond, and
 // an insert costs both sides milliseconds however few rows it has.
 func (in *inserter[T]) gather(w *waiter[T]) {
-	left := in.client.cfg.Gather - time.Since(w.since)
+	left := w.wait - time.Since(w.since)
 	if left <= 0 || len(w.rows) >= in.client.cfg.MaxBlockRows {
 		return
 	}
