@@ -98,7 +98,13 @@ func (f *folded) fold(text string) {
 		case c&^1 == 0xd0 && i+1 < len(text):
 			l, width = cyrillic[c&1][text[i+1]], 2
 		}
-		if l == 0 {
+		switch {
+		case l != 0:
+		case c|0x20 == 'h' && b[n-1] != blank: // begins no link
+			l = 'h'
+		case (c == '.' || c == '-') && !f.handle:
+			l = blank
+		default:
 			f.b, f.at = b[:n], at[:n]
 			i += f.other(text, i)
 			n = len(f.b)
