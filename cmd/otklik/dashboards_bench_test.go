@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -104,8 +106,8 @@ SELECT 'ingest', 'firehose.vk', 0, number, 0, 'malformed_json', '', now64(3) - t
 //
 //	go test ./cmd/otklik -run '^$' -bench Dashboards -benchtime 1x
 //
-// It prints a table of milliseconds (the better of three, of the server) and rows read, and fails when a panel takes longer than
-// 300 ms. Beside it stands the time at a range of two years. OTKLIK_BENCH_TABLE names a file for the table.
+// It prints a table of milliseconds (of the server, the best of three in each pass; with -benchtime 3x of three passes) and rows read, and fails
+// when a panel takes longer than 300 ms. Beside it stands the time at a range of two years. OTKLIK_BENCH_TABLE names a file for the table.
 func BenchmarkDashboards(b *testing.B) {
 	server := grafanaServer(b, "year")
 	cfg := config.Default()
@@ -132,8 +134,8 @@ func BenchmarkDashboards(b *testing.B) {
 		long  float64 // milliseconds at two years
 	}
 	spans := map[string]time.Duration{"now-24h": 24 * time.Hour, "now-7d": 7 * 24 * time.Hour, "now-30d": 30 * 24 * time.Hour}
+	best := map[string]*line{}
 	for b.Loop() {
-		var lines []line
 		for key, board := range readBoards(b) {
 			s := sceneOf(b, d, board, d.now.Add(-spans[board.Time.From]), d.now, formAll, 0)
 			two := sceneOf(b, d, board, d.now.Add(-2*365*24*time.Hour), d.now, formAll, 0)
@@ -146,41 +148,44 @@ func BenchmarkDashboards(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				best := line{panel: key + ": " + p.Title, ms: 1e9}
+				name := key + ": " + p.Title
+				if best[name] == nil {
+					best[name] = &line{panel: name, ms: math.Inf(1), long: math.Inf(1)}
+				}
+				l := best[name]
 				for range 3 {
 					r, err := d.query(b.Context(), s.source(p.Targets[0].Datasource), sql)
 					if err != nil {
-						b.Fatalf("%s: %v", best.panel, err)
+						b.Fatalf("%s: %v", name, err)
 					}
-					best.ms, best.rows = min(best.ms, 1000*r.Statistics.Elapsed), r.Statistics.RowsRead
+					l.ms, l.rows = min(l.ms, 1000*r.Statistics.Elapsed), r.Statistics.RowsRead
 				}
 				if sql, err = two.expand(p.Targets[0].RawSQL); err != nil {
 					b.Fatal(err)
 				}
 				r, err := d.query(b.Context(), two.source(p.Targets[0].Datasource), sql)
 				if err != nil {
-					b.Fatalf("%s over two years: %v", best.panel, err)
+					b.Fatalf("%s over two years: %v", name, err)
 				}
-				best.long = 1000 * r.Statistics.Elapsed
-				lines = append(lines, best)
+				l.long = min(l.long, 1000*r.Statistics.Elapsed)
 			}
 		}
-		slices.SortFunc(lines, func(x, y line) int { return cmp.Compare(y.ms, x.ms) })
-		var table strings.Builder
-		table.WriteString("| panel | ms | rows read | ms at two years |\n|---|---|---|---|\n")
-		for _, l := range lines {
-			fmt.Fprintf(&table, "| %s | %.0f | %d | %.0f |\n", l.panel, l.ms, l.rows, l.long)
-			if l.ms > 300 {
-				b.Errorf("%s takes %.0f ms", l.panel, l.ms)
-			}
+	}
+	lines := slices.SortedFunc(maps.Values(best), func(x, y *line) int { return cmp.Compare(y.ms, x.ms) })
+	var table strings.Builder
+	table.WriteString("| panel | ms | rows read | ms at two years |\n|---|---|---|---|\n")
+	for _, l := range lines {
+		fmt.Fprintf(&table, "| %s | %.0f | %d | %.0f |\n", l.panel, l.ms, l.rows, l.long)
+		if l.ms > 300 {
+			b.Errorf("%s takes %.0f ms", l.panel, l.ms)
 		}
-		b.ReportMetric(lines[0].ms, "slowest-ms")
-		if name := os.Getenv("OTKLIK_BENCH_TABLE"); name != "" {
-			if err := os.WriteFile(name, []byte(table.String()), 0o600); err != nil {
-				b.Fatal(err)
-			}
-		} else {
-			b.Log("\n" + table.String())
+	}
+	b.ReportMetric(lines[0].ms, "slowest-ms")
+	if name := os.Getenv("OTKLIK_BENCH_TABLE"); name != "" {
+		if err := os.WriteFile(name, []byte(table.String()), 0o600); err != nil {
+			b.Fatal(err)
 		}
+	} else {
+		b.Log("\n" + table.String())
 	}
 }
