@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,19 +161,8 @@ func (l *claimsList) run(ctx context.Context, w io.Writer, ch *clickhouse.Client
 		_, err := fmt.Fprintln(w, "no claims")
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(table, "id\tstate\tbrand\tplatform\tpriority\t= audience\tx severity\tx product\t\tdepartment\tpublished\ttext"); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		for i := range row {
-			row[i] = oneLine(row[i])
-		}
-		if _, err := fmt.Fprintln(table, strings.Join(row, "\t")); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	head := []string{"id", "state", "brand", "platform", "priority", "= audience", "x severity", "x product", "", "department", "published", "text"}
+	return writeTable(w, slices.Insert(rows, 0, head)...)
 }
 
 func newClaimsShowCommand() *cobra.Command {
@@ -224,16 +212,13 @@ func showClaim(ctx context.Context, w io.Writer, ch *clickhouse.Client, id, form
 		_, err := fmt.Fprintln(w, rows[0][0])
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var known [][]string
 	for i, value := range rows[0] {
-		if value == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(table, "%s\t%s\n", names[i], oneLine(value)); err != nil {
-			return err
+		if value != "" {
+			known = append(known, []string{names[i], value})
 		}
 	}
-	return table.Flush()
+	return writeTable(w, known...)
 }
 
 // claimsChange is what the commands that answer claims are given.

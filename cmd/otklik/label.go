@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -310,19 +309,7 @@ func writeLabels(w io.Writer, rows [][]string) error {
 		_, err := fmt.Fprintln(w, "no corrected labels")
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(table, strings.Join(labelNames, "\t")); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		for i := range row {
-			row[i] = oneLine(row[i])
-		}
-		if _, err := fmt.Fprintln(table, strings.Join(row, "\t")); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	return writeTable(w, slices.Insert(rows, 0, labelNames)...)
 }
 
 func writeLabelsJSON(w io.Writer, rows [][]string) error {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,9 +133,24 @@ func sentimentShares(ctx context.Context, ch *clickhouse.Client, classifier *sen
 		row.Negative = boundsOf(raw[2], e.Negative)
 		row.Loyal = boundsOf(1-raw[2], e.Loyal())
 		row.Net = boundsOf(raw[0]-raw[2], e.Net)
+		if row.Note == "" && vague(errs.matrix, counts) {
+			row.Note = "the intervals are wide because a model errs differently on every kind of text, not for want of mentions: " +
+				"label some hundred of a random sample with otklik sentiment label"
+		}
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// vague reports whether an interval would stay wider than 30 points if there were a thousand times as many mentions.
+func vague(m *prevalence.Matrix, counts prevalence.Counts) bool {
+	const many, wide = 1000, 0.3
+	for k := range counts {
+		counts[k] *= many
+	}
+	e := m.Adjust(counts)
+	return e.State == prevalence.WeakMatrix ||
+		slices.ContainsFunc([]prevalence.Share{e.Positive, e.Neutral, e.Negative}, func(s prevalence.Share) bool { return s.High-s.Low > wide })
 }
 
 // sharesSpan puts the times of the flags into the form that ClickHouse reads without guessing.
@@ -249,31 +264,26 @@ func printShares(w io.Writer, rows []shareRow) error {
 		_, err := fmt.Fprintln(w, "no labelled mentions")
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(table, "brand\tmodel\tlabelled\treviewed\tstate\tshare\traw %\tadjusted %\t95 % interval"); err != nil {
-		return err
-	}
+	table := [][]string{{"brand", "model", "labelled", "reviewed", "state", "share", "raw %", "adjusted %", "95 % interval"}}
 	for i := range rows {
 		r := &rows[i]
-		head := fmt.Sprintf("%s\t%s\t%d\t%d\t%s", r.Brand, r.Model, r.Labelled.Total(), r.Reviewed, r.State)
+		head := []string{r.Brand, r.Model, strconv.FormatInt(r.Labelled.Total(), 10), strconv.FormatInt(r.Reviewed, 10), r.State}
 		n := float64(r.Labelled.Total())
 		for k, s := range []struct {
 			name  string
 			share *shareBounds
 		}{{"positive", r.Positive}, {"neutral", r.Neutral}, {"negative", r.Negative}} {
 			if k > 0 {
-				head = "\t\t\t\t"
+				head = make([]string, len(head))
 			}
-			line := fmt.Sprintf("%s\t%s\t%.1f\t–\t–", head, s.name, 100*float64(r.Labelled[k])/n)
+			cells := []string{s.name, fmt.Sprintf("%.1f", 100*float64(r.Labelled[k])/n), "–", "–"}
 			if s.share != nil {
-				line = fmt.Sprintf("%s\t%s\t%.1f\t%.1f\t%.1f – %.1f", head, s.name, 100*s.share.Raw, 100*s.share.Value, 100*s.share.Low, 100*s.share.High)
+				cells[2], cells[3] = fmt.Sprintf("%.1f", 100*s.share.Value), fmt.Sprintf("%.1f – %.1f", 100*s.share.Low, 100*s.share.High)
 			}
-			if _, err := fmt.Fprintln(table, line); err != nil {
-				return err
-			}
+			table = append(table, slices.Concat(head, cells))
 		}
 	}
-	if err := table.Flush(); err != nil {
+	if err := writeTable(w, table...); err != nil {
 		return err
 	}
 	told := map[string]bool{}

@@ -93,8 +93,11 @@ func TestSentimentShares(t *testing.T) {
 	if h := byBrand["hunted"]; h.State != "no_matrix" || h.Negative != nil || !strings.Contains(h.Note, "confirm what is right") {
 		t.Errorf("only errors were labelled: %+v", h)
 	}
-	if p := byBrand["plain"]; p.State != "ok" || p.Reviewed != 0 || p.Negative == nil || p.Negative.High-p.Negative.Low < 0.2 {
+	if p := byBrand["plain"]; p.State != "ok" || p.Reviewed != 0 || p.Negative == nil || p.Negative.High-p.Negative.Low < 0.2 || !strings.Contains(p.Note, "not for want of mentions") {
 		t.Errorf("the card alone: %+v", p)
+	}
+	if sampled.Note != "" {
+		t.Errorf("with labels of analysts: %q", sampled.Note)
 	}
 	var out bytes.Buffer
 	if err := printShares(&out, rows); err != nil {
