@@ -3,6 +3,7 @@ package brand
 import (
 	"slices"
 	"strings"
+	"unsafe"
 
 	"otklik/stream"
 )
@@ -292,10 +293,20 @@ func (m *Matcher) conversation(it *stream.Item, h *Hit, s *Scratch) {
 		return
 	}
 	if h.Customer == "" {
-		h.Thread = string(it.Platform) + ":" + it.Identity()
+		h.Thread = s.thread(string(it.Platform), ":", it.Identity())
 		return
 	}
-	h.Thread = string(it.Platform) + ":" + h.Customer + "×" + h.Brand.Key
+	h.Thread = s.thread(string(it.Platform), ":", h.Customer, "×", h.Brand.Key)
+}
+
+// thread joins the parts of a thread key in the memory of the scratch.
+func (s *Scratch) thread(parts ...string) string {
+	from := len(s.threads)
+	for _, p := range parts {
+		s.threads = append(s.threads, p...) // keys made before keep their memory when it grows
+	}
+	key := s.threads[from:]
+	return unsafe.String(unsafe.SliceData(key), len(key))
 }
 
 // identify returns the id of an account, or its handle in lower case.

@@ -102,6 +102,7 @@ type Scratch struct {
 	spans    []Span
 	products []string
 	refs     []int32
+	threads  []byte // the thread keys of the hits, one after the other
 }
 
 // NewMatcher returns a matcher of a valid catalogue, which must not change afterwards. Its error is that of
@@ -227,7 +228,7 @@ func (m *Matcher) Match(it *stream.Item, s *Scratch) []Hit {
 	default:
 		return nil
 	}
-	s.hits, s.spans, s.products = s.hits[:0], s.spans[:0], s.products[:0]
+	s.hits, s.spans, s.products, s.threads = s.hits[:0], s.spans[:0], s.products[:0], s.threads[:0]
 	m.matchAccounts(it, s)
 	m.scan(it.Text, s)
 	m.matchText(it, s)

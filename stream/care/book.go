@@ -165,7 +165,7 @@ func (b *Book) Apply(key Key, t Turn) Change {
 	before := th.position
 	th.position = max(th.position, t.Position)
 	th.last = max(th.last, t.At)
-	b.turns = append(b.turns, TurnRow{Key: key, Turn: t})
+	b.turns = append(roomFor(b.turns), TurnRow{Key: key, Turn: t})
 	if len(g.nodes)+1 >= roomy {
 		keep(g, &t)
 	}
@@ -256,7 +256,7 @@ func (b *Book) putResponse(th *thread, r *Response) {
 		}
 		b.responseRows[k] = place
 	}
-	b.responses, b.olderResponses = append(b.responses, *r), append(b.olderResponses, older)
+	b.responses, b.olderResponses = append(roomFor(b.responses), *r), append(b.olderResponses, older)
 }
 
 func (b *Book) putCase(th *thread, c *Case) {
@@ -277,7 +277,15 @@ func (b *Book) putCase(th *thread, c *Case) {
 		}
 		b.caseRows[k] = place
 	}
-	b.cases, b.olderCases = append(b.cases, *c), append(b.olderCases, older)
+	b.cases, b.olderCases = append(roomFor(b.cases), *c), append(b.olderCases, older)
+}
+
+// roomFor returns the rows with room for one more. It grows by more than append would, because rows are large and copied each time.
+func roomFor[T any](rows []T) []T {
+	if len(rows) < cap(rows) {
+		return rows
+	}
+	return slices.Grow(rows, len(rows)/2+64)
 }
 
 // Flush returns what has to be written: the rows that have changed since the last flush, each once, among them tombstones

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"otklik/stream"
 	"otklik/stream/brand"
@@ -28,6 +29,7 @@ func (p *Processor) wait(m *stream.Mention, hits []brand.Hit, n int) {
 	w := &p.waiting
 	m.Item.Mentions = slices.Clone(m.Item.Mentions)
 	m.Products = slices.Clone(m.Products)
+	m.Item.Thread = strings.Clone(m.Item.Thread)
 	w.mentions = append(w.mentions, *m)
 	if m.Role != stream.Customer {
 		return

@@ -300,7 +300,10 @@ func (p *Processor) remember(a *arrival, known bool, published, version stream.T
 	}
 	if !waits {
 		n = p.pending.add(a.key)
-		p.rows.Mentions = slices.Grow(p.rows.Mentions, 1)[:n+1]
+		if n == cap(p.rows.Mentions) { // by more than append would: the rows are large
+			p.rows.Mentions = slices.Grow(p.rows.Mentions, n/2+64)
+		}
+		p.rows.Mentions = p.rows.Mentions[:n+1]
 	}
 	return &p.rows.Mentions[n]
 }

@@ -283,6 +283,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	p.rows.Panes = panes
 	var turns []care.TurnRow
 	p.rows.Responses, p.rows.Cases, turns = p.book.Flush()
+	p.rows.Turns = slices.Grow(p.rows.Turns, len(turns))
 	for i := range turns {
 		p.rows.Turns = append(p.rows.Turns, task.TurnRow{TurnRow: turns[i], Partition: p.partition.Number})
 	}
