@@ -4,8 +4,8 @@ package roll
 
 import (
 	"context"
-	"slices"
 	"fmt"
+	"slices"
 	"time"
 
 	"otklik/stream"
