@@ -182,7 +182,8 @@ kafka:
   brokers: ["k1:9093", "k2:9093", "k3:19093"]
   tls: {enabled: true, secret: kafka-tls, clientCert: true, serverName: kafka.internal}
   sasl: {mechanism: SCRAM-SHA-512, user: otklik}
-  partitions: {firehose: 12, mentions: 24, panes: 12, deadletter: 2}
+  topics: {firehose: {vk: raw.vk}, claims: care.claims, claim_status: care.statuses}
+  partitions: {firehose: 12, mentions: 24, panes: 12, deadletter: 2, claims: 3, claim_status: 2}
   replication: 3
   compression: zstd
 clickhouse:
@@ -200,12 +201,16 @@ config:
   care: {quiet_gap: 48h}
   window: {max_disorder: 5m}
   limits: {flush_interval: 2s}
+  sentiment: {remote: {url: "https://classifier.internal/v1/classify", name: rubert-2, token_env: CLASSIFIER_TOKEN}}
+  alerts: {destinations: [{name: desk, kind: json, url: "https://desk.internal/alerts", secret_env: DESK_KEY, severity: warning}]}
+  claims: {threshold: 6, department: helpdesk}
   log: {level: debug, format: text}
 http: {port: 8080}
 stages:
   ingest: {replicas: 6, hpa: {enabled: true, minReplicas: 6, maxReplicas: 48}}
   track: {replicas: 12, hpa: {enabled: true, minReplicas: 12, maxReplicas: 24}}
 migrate: {users: true, admin: root, adoptConfig: true}
+secret: {env: {CLASSIFIER_TOKEN: classifier-token, DESK_KEY: desk-key}}
 podAnnotations: {team: care}
 nodeSelector: {kubernetes.io/arch: amd64}
 tolerations: [{key: stream, operator: Exists}]
@@ -440,9 +445,9 @@ func TestChartSelectors(t *testing.T) {
 	}
 }
 
-// The processes of the stages hold the writer's password and no other.
+// The processes of the stages hold the writer's password and no other of ClickHouse.
 func TestChartPasswordsGoWhereTheyAreNeeded(t *testing.T) {
-	for values, want := range map[string]int{"": 1, everything: 3} {
+	for values, want := range map[string]int{"": 1, everything: 5} {
 		for id, d := range decode(t, values).deployments {
 			n := 0
 			for _, e := range d.Spec.Template.Spec.Containers[0].Env {
@@ -466,6 +471,8 @@ func TestChartRefuses(t *testing.T) {
 		"kafka: {brokers: [kafka]}":                       "brokers",
 		"kafka: {sasl: {mechanism: GSSAPI}}":              "mechanism",
 		"kafka: {partitions: {mentions: 0}}":              "mentions",
+		"kafka: {topics: {replication: 3}}":               "topics",
+		"secret: {env: {desk-key: key}}":                  "desk-key",
 		"kafka: {tls: {enabled: true, clientCert: true}}": "tls",
 		"stage: {}":                         "stage",
 		"image: {tag: latest}":              "tag",
@@ -477,6 +484,30 @@ func TestChartRefuses(t *testing.T) {
 		if _, err := render(t, values); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want an error about %s", values, err, want)
 		}
+	}
+}
+
+// The chart offers the partitions of every topic that Otklik has, with the defaults of the configuration.
+func TestChartPartitions(t *testing.T) {
+	var values struct {
+		Kafka struct {
+			Partitions map[string]int `json:"partitions"`
+		} `json:"kafka"`
+	}
+	var reference struct {
+		Kafka struct {
+			Topics struct {
+				Partitions map[string]int `json:"partitions"`
+			} `json:"topics"`
+		} `json:"kafka"`
+	}
+	for file, into := range map[string]any{filepath.Join(chartDir, "values.yaml"): &values, filepath.Join(deploy, "otklik.yaml"): &reference} {
+		if err := yaml.Unmarshal(read(t, file), into); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	if got, want := values.Kafka.Partitions, reference.Kafka.Topics.Partitions; len(want) == 0 || !maps.Equal(got, want) {
+		t.Errorf("kafka.partitions of the chart are %v, those of the configuration %v", got, want)
 	}
 }
 

@@ -61,6 +61,9 @@ kafka:
     password_env: OTKLIK_KAFKA_PASSWORD
   {{- end }}
   topics:
+    {{- with $v.kafka.topics }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
     partitions:
       {{- toYaml $v.kafka.partitions | nindent 6 }}
     replication: {{ $v.kafka.replication }}
@@ -114,6 +117,7 @@ http:
 {{- $secrets = append $secrets (dict "env" "OTKLIK_DESK_PASSWORD" "key" $v.secret.keys.desk) -}}
 {{- $secrets = append $secrets (dict "env" "OTKLIK_ADMIN_PASSWORD" "key" $v.secret.keys.admin) -}}
 {{- end -}}
+{{- range $env, $key := $v.secret.env }}{{ $secrets = append $secrets (dict "env" $env "key" $key) }}{{ end -}}
 {{- range $secrets }}
 - name: {{ .env }}
   valueFrom:
