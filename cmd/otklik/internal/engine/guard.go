@@ -108,7 +108,7 @@ func (e *Engine) guardConfig(ctx context.Context) error {
 		return e.ClickHouse.SaveSetting(ctx, settingFingerprint, fingerprint)
 	case recorded != fingerprint:
 		return fmt.Errorf("%w: this configuration (fingerprint %s) is not the one that the figures in database %s are computed with (%s): "+
-			"catalogue, windows, calendar, limits or partition counts differ. Two processes with different configurations would mix their figures. "+
+			"catalogue, windows, calendar, limits, partition counts, author key, classifier, sensitivity of alerts or claims differ. Two processes with different configurations would mix their figures. "+
 			"Give all processes the same file; if the change is meant, stop all of them and run `otklik migrate -c FILE --adopt-config`",
 			ErrRefused, fingerprint, e.Config.ClickHouse.Database, recorded)
 	}
