@@ -101,6 +101,7 @@ func (d *demo) choose() error {
 				return err
 			}
 		}
+		f.brands = catalogueHash(simulate.Config{Catalogue: d.Catalogue})
 		d.source, input = f, f.id()
 	}
 	if d.Data == "" {
@@ -309,6 +310,9 @@ func (d *demo) result(ctx context.Context, report *clickhouse.Report, took time.
 	fmt.Fprintf(&b, "\n%s\nShares of the labelled mentions with 95 %% intervals; voice is the share of voice; response times from the customer's first unanswered message.\n\n%sread %d = mentions %d + about no tracked brand %d + duplicates %d + dead letters %d + other kinds %d; %d pane cells recounted, %d differ; %d claims, %d differ.\n",
 		summary(all, d.Catalogue), verdict, report.Read, report.Mentions, report.Unmatched, report.Duplicates, report.DeadLetters, report.Other,
 		report.PaneCells, report.PaneMismatches, report.Claims, report.ClaimMismatches)
+	if report.Mentions == 0 && report.Unmatched > 0 {
+		b.WriteString("\nNothing names a brand of the catalogue: name yours with --catalogue FILE.\n")
+	}
 	b.WriteString(episodes)
 	fmt.Fprintf(&b, "\n%d records in %s.\n\nTo go on with:\n", report.Records, took.Round(100*time.Millisecond))
 	for _, q := range Queries(d.Catalogue) {

@@ -98,6 +98,33 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestOwnRecords: with another catalogue the same records are played anew and give its figures.
+func TestOwnRecords(t *testing.T) {
+	t.Parallel()
+	embeddedtest.Require(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "in", "generic.jsonl"), `{"id":"1","published_at":"2026-03-02T09:00:00Z","text":"North Air has lost my bag","author":{"id":"7"}}`+"\n")
+	var out bytes.Buffer
+	o := Options{
+		Input: filepath.Join(dir, "in"), Catalogue: brand.Example(), Once: true, Out: &out, Logger: slog.New(slog.DiscardHandler),
+		DefaultDir: func(input string) (string, error) { return filepath.Join(dir, input), nil },
+	}
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "Nothing names a brand of the catalogue") {
+		t.Errorf("no word about the catalogue:\n%s", out.String())
+	}
+	out.Reset()
+	o.Catalogue = &brand.Catalogue{Brands: []brand.Brand{{Key: "northair", Name: "North Air", Own: true, Aliases: []string{"north air"}}}}
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "mentions 1 +") {
+		t.Errorf("another catalogue gave:\n%s", out.String())
+	}
+}
+
 // TestDemo plays a small day, starts again on the same folder, and runs the queries that the demo recommends.
 func TestDemo(t *testing.T) {
 	t.Parallel()

@@ -119,6 +119,7 @@ type files struct {
 	root    string
 	list    []file
 	skipped []string // what lies beside them and is not played
+	brands  []byte   // hash of the catalogue: with other brands the same records give other figures
 }
 
 type file struct {
@@ -199,6 +200,7 @@ func (f *files) id() string {
 	for _, x := range f.list {
 		fmt.Fprintf(hash, "%s %s %d\n", x.platform, x.path, x.size)
 	}
+	hash.Write(f.brands)
 	return "input " + hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
