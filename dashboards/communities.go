@@ -42,11 +42,9 @@ FROM community_growth WHERE ` + pick + ` GROUP BY time ORDER BY time`)},
 			{key: "communities.advocacy_series", kind: bars, w: 12, h: 8, cols: []string{"advocacy"}, def: "advocacy", sql: query(`
 SELECT $__timeInterval(start) AS time, sum(panes.advocacy) AS advocacy FROM panes WHERE ` + panes + ` GROUP BY time ORDER BY time`)},
 			{key: "communities.voices_series", kind: bars, w: 12, h: 8, cols: []string{"new_voices", "returning"}, def: "mention", sql: query(`
-SELECT time, sum(begun) AS new_voices, sum(heard) - new_voices AS returning
-FROM (SELECT first AS time, count() AS begun, 0 AS heard
-      FROM (SELECT $__timeInterval(min(published_at)) AS first FROM voices WHERE $__timeFilter(published_at) AND {brand} AND {platform} GROUP BY voice) GROUP BY time
-      UNION ALL
-      SELECT $__timeInterval(published_at) AS time, 0 AS begun, uniqExact(voice) AS heard FROM voices WHERE $__timeFilter(published_at) AND {brand} AND {platform} GROUP BY time)
+SELECT time, countIf(time = begun) AS new_voices, count() - new_voices AS returning
+FROM (SELECT arrayJoin(times) AS time, arrayMin(times) AS begun
+      FROM (SELECT groupUniqArray($__timeInterval(published_at)) AS times FROM voices WHERE $__timeFilter(published_at) AND {brand} AND {platform} GROUP BY voice))
 GROUP BY time ORDER BY time`)},
 			{
 				key: "communities.table", kind: rows, w: 24, h: 9, def: "community_growth",
