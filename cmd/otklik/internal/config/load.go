@@ -41,11 +41,12 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 		}
 	}
 	unread := l.faults
+	l.faults = nil
 	l.secrets(cfg)
 	l.model(&cfg.Sentiment)
 	l.catalogue(cfg)
 	(&validator{decoder: &l.decoder, dir: l.dir}).config(cfg)
-	l.faults = append(unread[:len(unread):len(unread)], slices.DeleteFunc(l.faults[len(unread):], func(f *Fault) bool { return follows(f, unread) })...)
+	l.faults = slices.Concat(unread, slices.DeleteFunc(l.faults, func(f *Fault) bool { return follows(f, unread) }))
 	if err := join(l.faults); err != nil {
 		return nil, err
 	}
