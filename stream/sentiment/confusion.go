@@ -33,13 +33,16 @@ func Errors(model string) (*prevalence.Matrix, error) {
 	return prevalence.NewMatrix(model, table), nil
 }
 
-// ErrorTable returns the table that Errors is made of, to add more to it; false if the classifier was not measured.
+// ErrorTable returns the table that Errors is made of, to add more to it; an empty one and false if the classifier was not measured.
 func ErrorTable(model string) (prevalence.Table, bool, error) {
 	c, err := loadConfusion()
 	if err != nil {
 		return prevalence.Table{}, false, fmt.Errorf("load the confusion matrix of the built-in model: %w", err)
 	}
-	return prevalence.Pool(c.Sets), c.Model == model, nil
+	if c.Model != model {
+		return prevalence.Table{}, false, nil // another classifier errs in a way of its own
+	}
+	return prevalence.Pool(c.Sets), true, nil
 }
 
 // ConfusionOf returns what the validations of a training say about the model of that name.

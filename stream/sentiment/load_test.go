@@ -76,4 +76,7 @@ func TestLoad(t *testing.T) {
 	if _, ok, err := defaultModel(t).ErrorTable(defaultModel(t).Name()); !ok || err != nil {
 		t.Errorf("the table of the built-in model: %v, %v", ok, err)
 	}
+	if table, ok, err := defaultModel(t).ErrorTable("external/1"); ok || err != nil || table != (prevalence.Table{}) {
+		t.Errorf("the table of a classifier that nobody measured: %v, %v, %v", table, ok, err)
+	}
 }
