@@ -153,7 +153,8 @@ func (p *post) extract(s *Scratch, lex lexicon) {
 		if k.kind == wordToken {
 			grams(b, k.cyrillic, func(h uint64) { p.buckets[gramTable] = append(p.buckets[gramTable], bucket(gramTable, h)) })
 		}
-		face.add(k, b, lex.score(term), negators[p.lang][term], term == retweetTerm)
+		h := hintOf(p.lang, lex, term)
+		face.add(k, b, &h)
 		previous = term
 	}
 	p.buckets[pairTable] = append(p.buckets[pairTable], bucket(pairTable, pair(previous, endOfText)))

@@ -111,10 +111,12 @@ type sample struct {
 	weight float64
 }
 
-// label makes the sample one of the class.
-func (s *sample) label(class int) {
-	s.target = [classes]float64{}
-	s.target[class] = 1
+// label makes the sample one of the class, with the share smooth of the certainty spread over all classes.
+func (s *sample) label(class int, smooth float64) {
+	for c := range s.target {
+		s.target[c] = smooth / classes
+	}
+	s.target[class] += 1 - smooth
 }
 
 // samplesOf makes the samples of the posts; targets and weights are the caller's.

@@ -45,7 +45,7 @@ func Default() (*Model, error) {
 	return m, nil
 }
 
-// Name implements Classifier: "otklik-linear-2-" and a checksum of the weights.
+// Name implements Classifier: "otklik-linear-3-" and a checksum of the weights.
 func (m *Model) Name() string { return m.name }
 
 // Classify implements Classifier. It allocates only while the scratch grows and
@@ -98,7 +98,7 @@ func (m *Model) assemble() error {
 
 // The model file: the magic; per language a byte that says whether a lexicon follows, and its slots; the number of parts; each
 // part; and the CRC-32C of all before. Integers and floats are little-endian.
-const magic = "OTKLIKSENT2\n"
+const magic = "OTKLIKSENT3\n"
 
 var errModelFile = errors.New("not a sentiment model of this version; make one with otklik sentiment train")
 
@@ -174,7 +174,7 @@ func Decode(b []byte) (*Model, error) {
 	if sum != binary.LittleEndian.Uint32(b[len(b)-4:]) {
 		return nil, errors.New("the checksum of the sentiment model does not match: the file is damaged; make it anew with otklik sentiment train")
 	}
-	m := &Model{name: fmt.Sprintf("otklik-linear-2-%08x", sum)}
+	m := &Model{name: fmt.Sprintf("otklik-linear-3-%08x", sum)}
 	r := modelReader{rest: b[len(magic) : len(b)-4]}
 	for l := range m.lexicons {
 		if r.byte() != 0 {

@@ -49,14 +49,12 @@ const cacheBits = 13
 
 // entry is what a part knows of a token.
 type entry struct {
-	key      uint64 // token.hash; 0 is empty
-	term     uint64
-	row      [4]int16 // of the term
-	letters  [classes]int32
-	norm     int32 // sum of the squared inverse document frequencies of the letters
-	lex      [lexicons]int8
-	negates  bool
-	retweets bool
+	key     uint64 // token.hash; 0 is empty
+	term    uint64
+	row     [4]int16 // of the term
+	letters [classes]int32
+	norm    int32 // sum of the squared inverse document frequencies of the letters
+	hint
 }
 
 // cacheOf returns the scratch's cache for the part.
@@ -94,9 +92,7 @@ func (p *part) lookup(c *cache, s *Scratch, k *token, b []byte) *entry {
 func (p *part) entry(stems *stemmer, k *token, b []byte) entry {
 	e := entry{key: k.hash, term: stems.term(k, b)}
 	e.row = p.terms[bucket(termTable, e.term)]
-	e.lex = p.lexicon.score(e.term)
-	e.negates = negators[p.lang][e.term]
-	e.retweets = e.term == retweetTerm
+	e.hint = hintOf(p.lang, p.lexicon, e.term)
 	if k.kind == wordToken {
 		grams(b, k.cyrillic, func(h uint64) {
 			r := &p.letter[bucket(gramTable, h)]
@@ -125,7 +121,7 @@ func (x *sums) add(p *part, e *entry, k *token, b []byte, previous uint64) {
 	x.termNorm += int32(e.row[3]) * int32(e.row[3])
 	x.gramNorm += e.norm
 	x.pair(p, previous, e.term)
-	x.surface.add(k, b, e.lex, e.negates, e.retweets)
+	x.surface.add(k, b, &e.hint)
 }
 
 func (x *sums) pair(p *part, a, b uint64) {

@@ -61,6 +61,9 @@ type PartSettings struct {
 	Softmax bool `yaml:"softmax"`
 	// Evidence is how far features are weighed by how well they tell the classes apart: 0 not at all, 1 by nothing else.
 	Evidence float64 `yaml:"evidence"`
+	// Smooth is the share of a label's certainty that goes to all classes alike, because the labels err (Szegedy et al., "Rethinking the
+	// Inception Architecture for Computer Vision", 2016, section 7): 0 believes them.
+	Smooth float64 `yaml:"smooth"`
 	// MinPosts takes the place of the optimiser's; 0: that one counts.
 	MinPosts int `yaml:"min_posts"`
 }
@@ -136,6 +139,9 @@ func (s *Settings) check() error {
 		}
 		if p.Evidence < 0 || p.Evidence > 1 {
 			fault("parts: %s has the evidence %v, which must be between 0 and 1", p.Name, p.Evidence)
+		}
+		if p.Smooth < 0 || p.Smooth >= 1 {
+			fault("parts: %s has the smoothing %v, which must be at least 0 and less than 1", p.Name, p.Smooth)
 		}
 		if p.MinPosts < 0 {
 			fault("parts: %s has min_posts %d, which must be positive, or 0 for that of the optimiser", p.Name, p.MinPosts)

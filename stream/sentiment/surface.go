@@ -12,6 +12,7 @@ type surface struct {
 	brand, other, retweet, byUser, anything bool
 	negated                                 int // tokens that the last negation still turns
 	lex                                     [lexicons]lexSum
+	tone                                    toneCount
 	last                                    tokenKind
 	lastMood                                int8
 	lastMark                                byte
@@ -29,8 +30,21 @@ const (
 	lexUnit       = 60  // a stored score of 60 counts 1
 )
 
-// add counts one token; its term has the scores lex and may be a negation.
-func (s *surface) add(k *token, b []byte, lex [lexicons]int8, negates, retweet bool) {
+// hint is what lists of words say of a term.
+type hint struct {
+	lex      [lexicons]int8
+	tone     tone
+	negates  bool
+	retweets bool
+}
+
+// hintOf looks the term up.
+func hintOf(l language, lex lexicon, term uint64) hint {
+	return hint{lex: lex.score(term), tone: toneOf[l][term], negates: negators[l][term], retweets: term == retweetTerm}
+}
+
+// add counts one token, with what is known of its term.
+func (s *surface) add(k *token, b []byte, h *hint) {
 	switch k.kind {
 	case wordToken:
 		s.words++
@@ -40,7 +54,7 @@ func (s *surface) add(k *token, b []byte, lex [lexicons]int8, negates, retweet b
 		if k.long {
 			s.longs++
 		}
-		s.retweet = s.retweet || retweet
+		s.retweet = s.retweet || h.retweets
 	case markToken:
 		s.lastMark = 0
 		for i, c := range b {
@@ -86,7 +100,10 @@ func (s *surface) add(k *token, b []byte, lex [lexicons]int8, negates, retweet b
 	}
 	s.anything = true
 	s.last, s.lastMood = k.kind, k.mood
-	for i, score := range lex {
+	if h.tone != noTone {
+		s.tone.add(h.tone, s.negated > 0)
+	}
+	for i, score := range h.lex {
 		if score == 0 {
 			continue
 		}
@@ -107,7 +124,7 @@ func (s *surface) add(k *token, b []byte, lex [lexicons]int8, negates, retweet b
 			l.down++
 		}
 	}
-	if negates {
+	if h.negates {
 		s.negated = negationReach
 	} else if s.negated > 0 {
 		s.negated--
@@ -122,9 +139,10 @@ var faceNames = []string{
 	"smiling emoticons and emoji", "sad emoticons and emoji", "links", "handles", "numbers", "emoji", "length", "the brand is named", "another brand is named",
 	"ends in a link", "ends in a smile", "ends in a sad face", "ends in a question mark", "ends in an exclamation mark",
 	"retweet", "begins with a handle",
+	"words of praise", "words of news and advertisements", "words of complaint", "negated praise", "negated complaint", "praise and no complaint",
 }
 
-const faces = 34
+const faces = 40
 
 // faceScale weighs the surface features against the blocks of unit length.
 const faceScale = 0.3
@@ -174,6 +192,12 @@ func (s *surface) face() (f [faces]float32) {
 	flag(s.last == markToken && s.lastMark == '!')
 	flag(s.retweet)
 	flag(s.byUser)
+	capped(s.tone.plain[praise], 3, 1)
+	capped(s.tone.plain[notice], 3, 1)
+	capped(s.tone.plain[complaint], 3, 1)
+	capped(s.tone.turned[praise], 3, 1)
+	capped(s.tone.turned[complaint], 3, 1)
+	flag(s.tone.plain[praise] > 0 && s.tone.plain[complaint] == 0)
 	return f
 }
 

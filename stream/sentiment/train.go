@@ -129,7 +129,7 @@ func (c *corpus) fitPart(ctx context.Context, set *PartSettings, turn int, progr
 	}
 	samples := samplesOf(posts, f, cols)
 	for i, p := range posts[:labelled] {
-		samples[i].label(p.label)
+		samples[i].label(p.label, set.Smooth)
 	}
 	problem := &problem{rows: cols.n, penalty: c.set.Optimiser.Penalty, softmax: set.Softmax}
 	if v := c.vectors[languageOf(set.Lang)]; v != nil && len(v.list) > 0 {

@@ -27,7 +27,7 @@ files:
   - {file: ru_open.tsv, lang: ru, name: Russian without labels, licence: own}
   - {file: en.tsv.gz, lang: en, name: English, licence: own}
 parts:
-  - {name: Russian, lang: ru, balance: 1, sources: {ru.tsv: 1}, pseudo: {ru_open.tsv: 0.5}}
+  - {name: Russian, lang: ru, balance: 1, smooth: 0.1, sources: {ru.tsv: 1}, pseudo: {ru_open.tsv: 0.5}}
   - {name: English, lang: en, company: true, balance: 0.5, softmax: true, evidence: 0.5, min_posts: 1, sources: {en.tsv.gz: 1}}
 `
 
@@ -199,6 +199,7 @@ func TestSettingsFaults(t *testing.T) {
 		strings.Replace(ownSettings, "penalty: 1", "penalty: 0", 1):                    "penalty",
 		strings.Replace(ownSettings, "periods: [old, new]", "periods: [old]", 1):       "two periods",
 		strings.Replace(ownSettings, "sources: {ru.tsv: 1}", "sources: {x.tsv: 1}", 1): "x.tsv",
+		strings.Replace(ownSettings, "smooth: 0.1", "smooth: 1", 1):                    "smoothing",
 		strings.Replace(ownSettings, "{lang: ru, lex", "{lang: de, lex", 1):            `"de"`,
 	} {
 		if _, err := ParseSettings([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
@@ -264,7 +265,7 @@ func gradient(t *testing.T, softmax bool) {
 	}
 	p.vector = vectorRows(p.vectors, posts, cols)
 	for i := range p.samples {
-		p.samples[i].label(posts[i].label)
+		p.samples[i].label(posts[i].label, 0)
 		p.samples[i].weight = 1 + float64(i%3)
 		if i%4 == 0 {
 			p.samples[i].target = [classes]float64{0.2, 0.5, 0.3}
