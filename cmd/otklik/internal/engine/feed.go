@@ -24,28 +24,37 @@ func (e *Engine) Drained(ctx context.Context) (left int64, err error) {
 
 // left reports how many records of topics a stage has still to make durable.
 func (e *Engine) left(ctx context.Context, stage stream.Stage, topics []string) (left int64, err error) {
+	saved, err := e.positions(ctx, stage)
+	if err != nil {
+		return 0, err
+	}
 	for _, topic := range topics {
 		ranges, err := e.Kafka.Ranges(ctx, topic)
 		if err != nil {
 			return 0, err
 		}
 		for n, r := range ranges {
-			p := stream.Partition{Topic: topic, Number: n}
-			if r.End == r.First {
-				continue
+			if r.First < r.End {
+				left += r.End - max(r.First, saved[stream.Partition{Topic: topic, Number: n}])
 			}
-			progress, ok, err := e.ClickHouse.Progress(ctx, stage, p)
-			if err != nil {
-				return 0, err
-			}
-			next := r.First
-			if ok && progress.Position.Epoch() == e.topics[topic].Epoch {
-				next = max(next, progress.Position.Next())
-			}
-			left += r.End - next
 		}
 	}
 	return left, nil
+}
+
+// positions returns the next offset of every partition that a stage has made something of durable, with one query.
+func (e *Engine) positions(ctx context.Context, stage stream.Stage) (map[stream.Partition]int64, error) {
+	saved, err := e.ClickHouse.Positions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next := map[stream.Partition]int64{}
+	for i := range saved {
+		if p := &saved[i]; p.Stage == stage && p.Position.Epoch() == e.topics[p.Partition.Topic].Epoch {
+			next[p.Partition] = p.Position.Next()
+		}
+	}
+	return next, nil
 }
 
 // bound is what a bounded run has to make durable: everything before the ends of these ranges.
@@ -68,15 +77,9 @@ func (e *Engine) boundOf(ctx context.Context, topics []string) (bound, error) {
 
 // reached reports whether a stage has made everything before the bound durable, whichever processes did it.
 func (e *Engine) reached(ctx context.Context, stage stream.Stage, b bound) (bool, error) {
-	saved, err := e.ClickHouse.Positions(ctx)
+	next, err := e.positions(ctx, stage)
 	if err != nil {
 		return false, err
-	}
-	next := map[stream.Partition]int64{}
-	for i := range saved {
-		if p := &saved[i]; p.Stage == stage && p.Position.Epoch() == e.topics[p.Partition.Topic].Epoch {
-			next[p.Partition] = p.Position.Next()
-		}
 	}
 	for p, r := range b {
 		if r.First < r.End && next[p] < r.End {
@@ -86,8 +89,11 @@ func (e *Engine) reached(ctx context.Context, stage stream.Stage, b bound) (bool
 	return true, nil
 }
 
-// awaitInterval is how often awaitMentions looks again.
-const awaitInterval = 500 * time.Millisecond
+// How often awaitMentions looks again: soon at first, and rarely where there is much to read, since it asks ClickHouse each time.
+const (
+	awaitInterval    = 500 * time.Millisecond
+	maxAwaitInterval = 4 * time.Second
+)
 
 // awaitMentions returns when what is said of mentions can be read. Where it never was, the figures are computed anew: corrections would
 // come before the mentions that they are about, and would be refused. So everything that the raw topics hold by now goes first.
@@ -104,6 +110,7 @@ func (e *Engine) awaitMentions(ctx context.Context, said stream.Partition) error
 		if err != nil {
 			return err
 		}
+		pause := awaitInterval
 		for told := false; ; told = true {
 			done, err := e.reached(ctx, leg.stage, until)
 			if err != nil {
@@ -115,7 +122,8 @@ func (e *Engine) awaitMentions(ctx context.Context, said stream.Partition) error
 			if !told {
 				e.Logger.Info("what is said of mentions waits for them", "partition", said.String(), "stage", string(leg.stage))
 			}
-			again := time.NewTimer(awaitInterval)
+			again := time.NewTimer(pause)
+			pause = min(pause*3/2, maxAwaitInterval)
 			select {
 			case <-again.C:
 			case <-ctx.Done():
