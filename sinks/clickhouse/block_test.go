@@ -2,6 +2,7 @@ package clickhouse_test
 
 import (
 	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
@@ -36,4 +37,25 @@ func TestRejectedRowOfManyBlocks(t *testing.T) {
 		t.Errorf("%s mentions, want 59999", n)
 	}
 	t.Logf("%d attempts broke off before the answer of the server was read", retries.Load())
+}
+
+// TestTextsInPortions: a large column of texts is sent in portions, some of them across what the buffer holds, and arrives whole.
+func TestTextsInPortions(t *testing.T) {
+	s := open(t, nil)
+	all := mentionRows(0, 9_000)
+	for i := range all {
+		all[i].Item.Text = strings.Repeat(all[i].Item.Identity()+" ", 1+i%100)
+	}
+	if err := s.Flush(t.Context(), &clickhouse.Batch{Mentions: all}); err != nil {
+		t.Fatal(err)
+	}
+	got := value(t, s, "SELECT concat(toString(count()), ' ', toString(countIf(text = repeat(concat(item_id, ' '), 1 + toUInt64(extract(item_id, '\\d+')) % 100))), ' ', toString(sum(length(text)))) FROM "+
+		s.Database()+".mentions")
+	length := 0
+	for i := range all {
+		length += len(all[i].Item.Text)
+	}
+	if want := fmt.Sprintf("9000 9000 %d", length); got != want {
+		t.Errorf("rows, whole texts, bytes: %s, want %s", got, want)
+	}
 }

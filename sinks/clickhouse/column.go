@@ -21,7 +21,9 @@ type column[T any] struct {
 	// types are those of ClickHouse that put writes; parameters may follow.
 	types []string
 	// put appends the values of all rows in ClickHouse's native format. With low the strings of an array are LowCardinality.
-	put   func(to *proto.Buffer, rows []*T, low bool)
+	put func(to *proto.Buffer, rows []*T, low bool)
+	// joins says that the rows of a block may be put in portions: the values are in the format one behind the other.
+	joins bool
 	check func(row *T) error // nil: every value fits
 }
 
@@ -84,7 +86,7 @@ func plain[T, V any](name string, value func(*T) V) column[T] {
 	c := column[T]{name: name}
 	switch f := any(value).(type) {
 	case func(*T) string:
-		c.types, c.put = []string{"String"}, putStrings(f)
+		c.types, c.put, c.joins = []string{"String"}, putStrings(f), true
 	case func(*T) bool:
 		c.types, c.put = []string{"Bool"}, putBytes(func(r *T) uint8 { return bit(f(r)) })
 	case func(*T) uint8:

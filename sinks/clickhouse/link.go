@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,8 +35,11 @@ const (
 	linkAge = time.Hour
 	// linkIdle is how long a connection may have been silent: what lies between may have forgotten it.
 	linkIdle = 5 * time.Minute
-	// keptBuffer bounds the buffer that a connection keeps between two inserts.
-	keptBuffer = 32 * sendBuffer
+	// keptBuffers bounds the buffers that all connections together keep between two inserts.
+	keptBuffers = 64 * sendBuffer
+	// portionRows are how many rows of a text column are encoded before what has gathered is sent: the texts of a large insert need not lie
+	// in memory twice, and are still in the cache when they are sent.
+	portionRows = 2_048
 	// compressedRows are how many rows make one block where it is compressed: the whole block lies in memory twice then. The server
 	// puts the blocks of an insert together again.
 	compressedRows = 16_384
@@ -63,11 +67,15 @@ func (c *Client) takeLink(ctx context.Context) (*link, error) {
 // giveLink takes back a connection whose insert has succeeded.
 func (c *Client) giveLink(l *link) {
 	l.used = time.Now()
-	if cap(l.buffer.Buf) > keptBuffer {
-		l.buffer.Buf = nil
-	}
 	c.links.mu.Lock()
 	defer c.links.mu.Unlock()
+	kept := cap(l.buffer.Buf)
+	for _, other := range c.links.idle {
+		kept += cap(other.buffer.Buf)
+	}
+	if kept > keptBuffers {
+		l.buffer.Buf = nil
+	}
 	if c.links.closed || l.conn.IsClosed() || len(c.links.idle) >= c.cfg.MaxConns {
 		l.close()
 		return
@@ -193,17 +201,26 @@ func (b *block[T]) EncodeState(to *proto.Buffer) {
 // EncodeColumn implements proto.ColInput.
 func (b *block[T]) EncodeColumn(to *proto.Buffer) { b.column.put(to, *b.rows, b.low) }
 
-// WriteColumn implements proto.ColInput. It sends what the buffer has gathered, so that it does not grow with the number of columns.
+// WriteColumn implements proto.ColInput. It sends what the buffer has gathered, so that it does not grow with the number of columns,
+// nor with the rows of texts.
 func (b *block[T]) WriteColumn(to *proto.Writer) {
-	full := false
-	to.ChainBuffer(func(buffer *proto.Buffer) {
-		b.EncodeColumn(buffer)
-		full = len(buffer.Buf) >= sendBuffer
-	})
-	if !full {
-		return
+	rows := *b.rows
+	size := max(len(rows), 1)
+	if b.column.joins {
+		size = portionRows
 	}
-	if _, err := to.Flush(); err != nil {
-		b.link.close() // nothing may follow what was cut off; the next write reports it
+	for portion := range slices.Chunk(rows, size) {
+		full := false
+		to.ChainBuffer(func(buffer *proto.Buffer) {
+			b.column.put(buffer, portion, b.low)
+			full = len(buffer.Buf) >= sendBuffer
+		})
+		if !full {
+			continue
+		}
+		if _, err := to.Flush(); err != nil {
+			b.link.close() // nothing may follow what was cut off; the next write reports it
+			return
+		}
 	}
 }
