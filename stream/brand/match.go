@@ -299,7 +299,7 @@ func (m *Matcher) conversation(it *stream.Item, h *Hit, s *Scratch) {
 	h.Thread = s.thread(string(it.Platform), ":", h.Customer, "×", h.Brand.Key)
 }
 
-// thread joins the parts of a thread key in the memory of the scratch.
+// thread joins the parts of a thread key in the memory of the scratch, which is not written to again before the next item.
 func (s *Scratch) thread(parts ...string) string {
 	from := len(s.threads)
 	for _, p := range parts {

@@ -71,10 +71,13 @@ func (c *Client) Produce(ctx context.Context, p stream.Partition, messages []Mes
 
 // requests are buffers for the record batches of requests. One belongs to its request until the broker has answered: where no answer comes,
 // kafka-go may still be sending it, and it is not used again.
-var requests = sync.Pool{New: func() any { return new([]byte) }}
+var requests sync.Pool // of *[]byte
 
 func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages []Message) error {
-	buf := requests.Get().(*[]byte)
+	buf, ok := requests.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
 	// The size of the record set stands before it.
 	batch, err := appendRecordBatch(append((*buf)[:0], 0, 0, 0, 0), messages, time.Now().UnixMilli(), c.compression)
 	if err != nil {

@@ -141,7 +141,7 @@ func (r *reader) locate(ctx context.Context) (int64, error) {
 // drain hands over what a fetch from that offset brought in batches of at most MaxRecords, and returns where to fetch next.
 func (r *reader) drain(ctx context.Context, from int64, got *fetched) (int64, error) {
 	at := time.Now()
-	all, next, err := appendRecords(nil, r.partition, got.records)
+	all, next, err := parseRecords(r.partition, got.records)
 	records := all[:0:0]
 	emit := func() error {
 		b := Batch{Records: records, Next: r.next, End: max(got.end, r.next), Gap: r.gap, At: at}

@@ -17,10 +17,10 @@ import (
 // logAppendTime is the bit of a batch's attributes that says that the largest timestamp, the broker's, is that of all its records.
 const logAppendTime = 0x08
 
-// appendRecords appends the records of a fetch, which consists of record batches of which the last one may be cut off. Keys and values
+// parseRecords returns the records of a fetch, which consists of record batches of which the last one may be cut off. Keys and values
 // are parts of set, or of what it holds when it is decompressed. next is the offset after the last batch, which compaction and markers of
 // transactions can leave without a record; −1 if there is no batch. What was read before an error is returned with it.
-func appendRecords(dst []stream.Record, p stream.Partition, set []byte) (records []stream.Record, next int64, err error) {
+func parseRecords(p stream.Partition, set []byte) (records []stream.Record, next int64, err error) {
 	next = -1
 	for len(set) > batchMagicAt {
 		size := int(int32(binary.BigEndian.Uint32(set[batchLengthAt:])))
@@ -28,31 +28,31 @@ func appendRecords(dst []stream.Record, p stream.Partition, set []byte) (records
 			break // cut off
 		}
 		if size <= batchMagicAt-lengthEnd {
-			return dst, next, fmt.Errorf("%w: a length of %d", errBadBatch, size)
+			return records, next, fmt.Errorf("%w: a length of %d", errBadBatch, size)
 		}
 		batch := set[:lengthEnd+size]
 		set = set[len(batch):]
 		first := int64(binary.BigEndian.Uint64(batch))
 		if magic := batch[batchMagicAt]; magic < 2 {
-			dst, err = appendOldMessages(dst, p, batch)
+			records, err = appendOldMessages(records, p, batch)
 			next = first + 1
-			if n := len(dst); n > 0 {
-				next = max(next, dst[n-1].Offset+1)
+			if n := len(records); n > 0 {
+				next = max(next, records[n-1].Offset+1)
 			}
 		} else {
-			dst, err = appendBatchRecords(dst, p, batch)
+			records, err = appendBatchRecords(records, p, batch)
 			if err == nil {
 				next = first + int64(int32(binary.BigEndian.Uint32(batch[batchLastDeltaAt:]))) + 1
 			}
 		}
 		if err != nil {
-			return dst, next, fmt.Errorf("batch at offset %d: %w", first, err)
+			return records, next, fmt.Errorf("batch at offset %d: %w", first, err)
 		}
 	}
 	if next < 0 && len(set) > 0 {
-		return dst, next, fmt.Errorf("%w: it holds only the beginning of a batch", errBadAnswer)
+		return records, next, fmt.Errorf("%w: it holds only the beginning of a batch", errBadAnswer)
 	}
-	return dst, next, nil
+	return records, next, nil
 }
 
 // errBadBatch says that a record batch does not hold what it says.

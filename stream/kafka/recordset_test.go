@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -34,7 +35,7 @@ func batchAt(tb testing.TB, first int64, messages []Message, c compress.Compress
 	return batch
 }
 
-func TestAppendRecords(t *testing.T) {
+func TestParseRecords(t *testing.T) {
 	t.Parallel()
 	p := stream.Partition{Topic: "t", Number: 3}
 	for _, c := range []compress.Compression{compress.None, compress.Gzip, compress.Snappy, compress.Lz4, compress.Zstd} {
@@ -45,7 +46,7 @@ func TestAppendRecords(t *testing.T) {
 		whole := len(set)
 		set = append(set, batchAt(t, 141, messages, c, 0)...)
 		for _, cut := range []int{whole, whole + 1, whole + batchMagicAt, whole + batchHead, len(set) - 1} {
-			records, next, err := appendRecords(nil, p, set[:cut])
+			records, next, err := parseRecords(p, set[:cut])
 			if err != nil || next != 141 || len(records) != len(messages) {
 				t.Fatalf("%s, cut at %d: %d records, next %d, %v", c, cut, len(records), next, err)
 			}
@@ -65,11 +66,11 @@ func TestAppendRecords(t *testing.T) {
 			}
 		}
 	}
-	if records, next, err := appendRecords(nil, p, nil); len(records) != 0 || next != -1 || err != nil {
+	if records, next, err := parseRecords(p, nil); len(records) != 0 || next != -1 || err != nil {
 		t.Errorf("of nothing: %v, %d, %v", records, next, err)
 	}
 	set := batchAt(t, 7, assorted(20), compress.None, logAppendTime)
-	records, _, err := appendRecords(nil, p, set)
+	records, _, err := parseRecords(p, set)
 	if err != nil || len(records) != 20 {
 		t.Fatal(records, err)
 	}
@@ -80,12 +81,12 @@ func TestAppendRecords(t *testing.T) {
 	}
 }
 
-// TestAppendRecordsOfBrokenBatches cuts and overwrites: never a panic, and what is returned stands in the batch.
-func TestAppendRecordsOfBrokenBatches(t *testing.T) {
+// TestParseRecordsOfBrokenBatches cuts and overwrites: never a panic, and what is returned stands in the batch.
+func TestParseRecordsOfBrokenBatches(t *testing.T) {
 	t.Parallel()
 	whole := batchAt(t, 5, assorted(40), compress.None, 0)
 	for cut := 1; cut < len(whole); cut++ {
-		if records, next, err := appendRecords(nil, stream.Partition{}, whole[:cut]); len(records) > 0 || next != -1 || !errors.Is(err, errBadAnswer) {
+		if records, next, err := parseRecords(stream.Partition{}, whole[:cut]); len(records) > 0 || next != -1 || !errors.Is(err, errBadAnswer) {
 			t.Fatalf("cut at %d: %d records, next %d, %v", cut, len(records), next, err)
 		}
 	}
@@ -93,7 +94,7 @@ func TestAppendRecordsOfBrokenBatches(t *testing.T) {
 		for _, b := range []byte{0, 0x7f, 0x80, 0xff} {
 			broken := bytes.Clone(whole)
 			broken[i] = b
-			records, _, err := appendRecords(nil, stream.Partition{}, broken)
+			records, _, err := parseRecords(stream.Partition{}, broken)
 			if err == nil && len(records) > 40 {
 				t.Fatalf("%#x at %d: %d records", b, i, len(records))
 			}
@@ -101,12 +102,12 @@ func TestAppendRecordsOfBrokenBatches(t *testing.T) {
 	}
 	short := bytes.Clone(whole)
 	binary.BigEndian.PutUint32(short[batchCountAt:], 41)
-	if records, _, err := appendRecords(nil, stream.Partition{}, short); !errors.Is(err, errBadBatch) || len(records) != 40 {
+	if records, _, err := parseRecords(stream.Partition{}, short); !errors.Is(err, errBadBatch) || len(records) != 40 {
 		t.Errorf("a record too few: %d, %v", len(records), err)
 	}
 }
 
-func FuzzAppendRecords(f *testing.F) {
+func FuzzParseRecords(f *testing.F) {
 	for _, c := range []compress.Compression{compress.None, compress.Snappy} {
 		batch, err := appendRecordBatch(nil, assorted(7), batchTime, c)
 		if err != nil {
@@ -115,7 +116,7 @@ func FuzzAppendRecords(f *testing.F) {
 		f.Add(batch)
 	}
 	f.Fuzz(func(t *testing.T, set []byte) {
-		records, next, err := appendRecords(nil, stream.Partition{}, set)
+		records, next, err := parseRecords(stream.Partition{}, set)
 		if err == nil && len(records) > 0 && next < 0 {
 			t.Errorf("%d records and no batch", len(records))
 		}
@@ -135,7 +136,7 @@ func TestOldMessages(t *testing.T) {
 		if _, err := set.WriteTo(&sized); err != nil {
 			t.Fatal(err)
 		}
-		records, next, err := appendRecords(nil, stream.Partition{}, sized.Bytes()[4:])
+		records, next, err := parseRecords(stream.Partition{}, sized.Bytes()[4:])
 		if err != nil || len(records) != 2 || next != 2 {
 			t.Fatalf("%s: %v, next %d, %v", c, records, next, err)
 		}
@@ -223,8 +224,8 @@ func TestFetchRequestIsWhatKafkaGoReads(t *testing.T) {
 		}
 		said := fmt.Sprintf("%+v", message)
 		want := "MaxWaitTime:250 MinBytes:1 MaxBytes:1048576 IsolationLevel:0"
-		if at != version || id != 77 || client != "otklik" || !bytes.Contains([]byte(said), []byte(want)) ||
-			!bytes.Contains([]byte(said), []byte("FetchOffset:123456789012")) || !bytes.Contains([]byte(said), []byte("firehose.vk")) {
+		if at != version || id != 77 || client != "otklik" || !strings.Contains(said, want) ||
+			!strings.Contains(said, "FetchOffset:123456789012") || !strings.Contains(said, "firehose.vk") {
 			t.Errorf("version %d, id %d, client %s: %s", at, id, client, said)
 		}
 	}

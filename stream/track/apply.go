@@ -20,39 +20,6 @@ type arrival struct {
 	key      identityKey
 }
 
-// change is what a record does to the panes. Changes are collected first, so that the closed panes that they reopen can be
-// fetched with one query.
-type change struct {
-	position stream.Position
-	kind     changeKind
-	add      window.Contribution // of counted and replaced
-	remove   window.Contribution // of replaced: the former version
-	request  window.Request      // of requested and withdrawn
-}
-
-type changeKind uint8
-
-const (
-	counted   changeKind = iota // a new mention
-	replaced                    // a new version of a mention
-	requested                   // a request, answered or not, appears in the panes of its time
-	withdrawn                   // a request as it was counted before disappears
-)
-
-func (c *change) apply(panes *window.Store) error {
-	switch c.kind {
-	case requested:
-		return panes.Respond(&c.request, +1, c.position)
-	case withdrawn:
-		return panes.Respond(&c.request, -1, c.position)
-	case replaced:
-		panes.Replace(&c.remove, &c.add, c.position)
-	default:
-		panes.Apply(&c.add, c.position)
-	}
-	return nil
-}
-
 // errOvertaken says that a former owner of the partition has flushed after this one had restored: a stored version is ahead of
 // memory, and the one before it, which the panes in memory hold, is gone. A new generation restores what is there by now, and
 // that holds (see Restore).
@@ -242,7 +209,7 @@ func (p *Processor) apply(a *arrival) {
 		row.TextSince, row.Corrections, row.ModelLabel = m.Item.EditedAt, nil, 0 // the place may have been another row's
 		row.Breaches = stream.BreachesOf(m)
 		p.triage(a, row)
-		p.changes = append(p.changes, change{position: a.position, kind: counted, add: window.ContributionOf(m)})
+		p.changes.count(a.position, m)
 		p.turn(a)
 	case known.position.Covers(a.position):
 		// A version of a torn flush: everything that counts has it already (stream/DESIGN.md), so only the books are asked, and
@@ -353,28 +320,15 @@ func (p *Processor) respond(r *care.Response, kind changeKind, pos stream.Positi
 	if r.WaitingID == "" {
 		return
 	}
-	p.changes = append(p.changes, change{position: pos, kind: kind, request: window.Request{
+	p.changes.request(pos, kind, window.Request{
 		Brand: r.Brand, Platform: r.Platform, At: r.WaitingSince,
 		Answered: r.ResponseID != "", Seconds: float64(r.Waiting.Value()) / 1000,
-	}})
+	})
 }
 
 // fetchPanes loads the closed panes that the changes of the batch reopen.
 func (p *Processor) fetchPanes(ctx context.Context) error {
-	var keys []window.Key
-	for i := range p.changes {
-		c := &p.changes[i]
-		switch c.kind {
-		case requested, withdrawn:
-			at := window.Contribution{PublishedAt: c.request.At, Brand: c.request.Brand, Platform: c.request.Platform}
-			keys = p.panes.Missing(&at, keys)
-		case replaced:
-			keys = p.panes.Missing(&c.remove, keys)
-			keys = p.panes.Missing(&c.add, keys)
-		default:
-			keys = p.panes.Missing(&c.add, keys)
-		}
-	}
+	keys := p.changes.missing(p.panes)
 	if len(keys) == 0 {
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"otklik/stream"
-	"otklik/stream/window"
 	"otklik/stream/wire"
 )
 
@@ -62,9 +61,7 @@ func (p *Processor) current(key identityKey) *stream.MentionRow {
 // replace makes row, a new version of old, the known one and counts it instead of old. Panes are touched even if they count the same:
 // that they have come as far as the row is what a restart relies on.
 func (p *Processor) replace(a *arrival, old, row *stream.MentionRow, version stream.Time, versions []stream.Time) {
-	p.changes = append(p.changes, change{
-		position: a.position, kind: replaced, remove: window.ContributionOf(&old.Mention), add: window.ContributionOf(&row.Mention),
-	})
+	p.changes.replace(a.position, &old.Mention, &row.Mention)
 	*p.remember(a, true, row.Item.PublishedAt, version, versions) = *row
 }
 

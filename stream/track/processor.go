@@ -104,7 +104,7 @@ type Processor struct {
 	// says nothing about the sources.
 	now     time.Time
 	batch   []arrival
-	changes []change
+	changes changes
 	stored  map[identityKey]*stream.MentionRow // current versions fetched for the batch
 	claims  map[stream.MentionName]*claim.Row  // fetched for the batch
 	pending unflushed                          // rows.Mentions
@@ -250,13 +250,10 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	if err := p.fetchPanes(ctx); err != nil {
 		return err
 	}
-	for i := range p.changes {
-		if err := p.changes[i].apply(p.panes); err != nil {
-			return err
-		}
+	if err := p.changes.apply(p.panes); err != nil {
+		return err
 	}
-	clear(p.changes)
-	p.changes = p.changes[:0]
+	p.changes.reset()
 	clear(p.batch) // its texts are parts of what was fetched
 	p.batch = p.batch[:0]
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))

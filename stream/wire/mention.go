@@ -177,6 +177,7 @@ func appendAccountElement(dst []byte, num protowire.Number, a *stream.Account) [
 func ParseMention(data []byte, m *stream.Mention) error {
 	*m = stream.Mention{}
 	i := &m.Item
+	// Nobody writes to data while the mention is used: see above.
 	whole := unsafe.String(unsafe.SliceData(data), len(data))
 	s := scanner{data: data}
 	for s.next() {
