@@ -14,6 +14,7 @@ import (
 	"otklik/schemas"
 	"otklik/stream"
 	"otklik/stream/claim"
+	"otklik/stream/kafka"
 	"otklik/stream/label"
 )
 
@@ -320,5 +321,52 @@ func messages(t *testing.T, c *claimStory) {
 		if got != r[1] {
 			t.Errorf("claim %s is told as %s, and is %s", r[0], got, r[1])
 		}
+	}
+}
+
+// TestDeletedClaimIsTold: the department hears of the delete of a post whose claim it has.
+func TestDeletedClaimIsTold(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t, nil)
+	s.Engine(t, t.Context(), false) // makes the topics
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	for _, records := range [][]string{
+		{post("gone", "u1", grave, at), post("stays", "u2", grave, at)},
+		{fmt.Sprintf(`{"id":"gone","kind":"delete","published_at":%q}`, at.Add(time.Hour).Format(time.RFC3339))},
+	} {
+		send(t, s, stream.Generic, records...)
+		if err := s.Engine(t, t.Context(), true).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := stream.Partition{Topic: s.Config.Kafka.Topics.Claims}
+	ranges, err := s.Kafka.Ranges(t.Context(), p.Topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := errors.New("read to the end")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var got []string
+	err = s.Kafka.Read(ctx, p, 0, kafka.ReaderConfig{}, func(_ context.Context, b kafka.Batch) error {
+		for i := range b.Records {
+			var m claim.Message
+			if err := json.Unmarshal(b.Records[i].Value, &m); err != nil {
+				return err
+			}
+			got = append(got, fmt.Sprintf("%s %d %s erased=%t text=%t author=%t", m.ItemID, m.Revision, m.State, m.Erased, m.Text != "", m.AuthorID != ""))
+		}
+		if b.Next >= ranges[p.Number].End {
+			return read
+		}
+		return nil
+	})
+	if !errors.Is(err, read) {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	want := []string{"gone 1 open erased=false text=true author=true", "gone 1 open erased=true text=false author=false", "stays 1 open erased=false text=true author=true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("messages\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
