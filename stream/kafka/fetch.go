@@ -54,7 +54,7 @@ func (c *Client) dialFetcher(ctx context.Context, p stream.Partition) (*fetcher,
 	for _, broker := range c.cfg.Brokers {
 		var err error
 		if f.login, err = dialer.DialLeader(ctx, "tcp", broker, p.Topic, int(p.Number)); err == nil {
-			if err = f.negotiate(dialTimeout); err == nil {
+			if err = f.negotiate(ctx); err == nil {
 				return f, nil
 			}
 			err = errors.Join(err, f.login.Close())
@@ -68,8 +68,10 @@ func (c *Client) dialFetcher(ctx context.Context, p stream.Partition) (*fetcher,
 }
 
 // negotiate chooses the version of the requests.
-func (f *fetcher) negotiate(patience time.Duration) error {
-	if err := f.login.SetDeadline(time.Now().Add(patience)); err != nil {
+func (f *fetcher) negotiate(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = f.close() })
+	defer stop()
+	if err := f.login.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return err
 	}
 	versions, err := f.login.ApiVersions()
