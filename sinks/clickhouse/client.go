@@ -46,7 +46,7 @@ type Config struct {
 	// MaxBlockRows bounds the rows of one insert; more are sent as several; 0 is 250,000.
 	MaxBlockRows int
 	// Gather is how long the rows of a flush wait for those of other tasks, to travel in one insert, at each of its steps; those of
-	// a large flush up to eight times as long at the first step. 0 is 30 ms, negative does not wait.
+	// a large flush, as of a task that catches up, up to eight times as long at the first step. 0 is 30 ms, negative does not wait.
 	Gather time.Duration
 
 	// OnReject is told of every row that ClickHouse refuses, after it was stored in the table deadletters. Optional.

@@ -92,18 +92,18 @@ func (w *Writer) flushCounts(ctx context.Context, b *Batch) error {
 	return g.Wait()
 }
 
-// A flush of so many rows waits twice Config.Gather for those of other tasks, one of twice as many three times, up to maxGather.
+// A flush of up to so many rows waits Config.Gather for those of other tasks, one of twice as many twice as long, up to maxGather.
 const (
-	gatherRows = 6_000
+	gatherRows = 15_000
 	maxGather  = 8
 )
 
 // gathering returns how long the rows of b wait at its first step. All tasks are due in the same moment, but each notices it at the end of
-// the batch under way: under load that is some hundred milliseconds apart, and a few large inserts are cheaper to store and to merge
-// than many small ones.
+// the batch under way: under load that is some hundred milliseconds apart. While tasks catch up, a few large inserts are cheaper to store and to
+// merge than many small ones; a task that keeps up has fewer rows and does not wait longer for it.
 func (w *Writer) gathering(b *Batch) time.Duration {
 	rows := len(b.Mentions) + len(b.Turns) + len(b.Responses) + len(b.Cases) + len(b.Panes) + len(b.Rolling)
-	return min(w.client.cfg.Gather*time.Duration(gatherRows+rows)/gatherRows, maxGather*w.client.cfg.Gather)
+	return w.client.cfg.Gather * time.Duration(min(max(rows, gatherRows), maxGather*gatherRows)) / gatherRows
 }
 
 // start runs f in g unless there is nothing to do.
