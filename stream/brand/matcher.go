@@ -29,7 +29,7 @@ type Hit struct {
 	// Customer is whose conversation the mention belongs to: the author's id (the handle in lower case where the platform
 	// gave no id), for an official account's item that of the account it answers; "" if it answers nobody or itself.
 	Customer string
-	// Thread is the thread key of the mention: Item.Thread, or where the item is Paired "platform:customer×brand"
+	// Thread, valid as long as the hit, is the thread key of the mention: Item.Thread, or where the item is Paired "platform:customer×brand"
 	// ("platform:item id" for an official account's item that answers nobody).
 	Thread string
 	// Violations are the rules of communication that the brand's answer breaks, sorted; only with the flag stream.Answer. Excerpt

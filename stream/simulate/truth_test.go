@@ -136,7 +136,7 @@ func (r *recount) mention(b *Books, it *stream.Item, hits []brand.Hit, j int) {
 	if needs {
 		flags |= stream.NeedsAnswer
 	}
-	thread := care.Key{Platform: it.Platform, Brand: h.Brand.Key, Thread: h.Thread}
+	thread := care.Key{Platform: it.Platform, Brand: h.Brand.Key, Thread: strings.Clone(h.Thread)} // a hit is valid until the next match
 	r.threads[thread] = append(r.threads[thread], care.Turn{
 		ItemID: it.Identity(), At: it.PublishedAt, Author: cmp.Or(it.Author.ID, it.Author.Name), Customer: h.Customer, ParentID: it.ParentID,
 		ParentAt: it.ParentAt, Own: h.Role == stream.Own, Flags: flags, Position: 1,
