@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -28,6 +29,8 @@ type Latency struct {
 const (
 	// lookInterval is how often the table is asked which rows it shows: the error of a sample, always upwards.
 	lookInterval = 25 * time.Millisecond
+	// lookBack is how many seconds of what was written a look covers.
+	lookBack = 3
 	// paceInterval is how often the load is appended.
 	paceInterval = 10 * time.Millisecond
 	// wantedSamples bounds the rows that are looked at.
@@ -46,14 +49,17 @@ func (r *run) latency(ctx context.Context, e *engine.Engine, rate float64) error
 	table := schemas.Store(r.Config.ClickHouse.Database) + ".mentions"
 	start := time.Now()
 	since := fmt.Sprintf("received_at >= fromUnixTimestamp64Milli(%d)", start.UnixMilli())
-	recent := fmt.Sprintf("written_at >= toDateTime(%d)", start.Unix()-1)
 
 	var sights []sight
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	group, gctx := errgroup.WithContext(looking)
 	group.Go(func() error {
-		query := "SELECT partition, max(position) FROM " + table + " WHERE " + recent + " GROUP BY partition"
+		// Only what was written a moment ago is looked at, or looking would take more of the processors the longer the load lasts. A row that
+		// took longer to become readable is seen with the next ones of its partition.
+		query := fmt.Sprintf("SELECT partition, max(position) FROM %s WHERE written_at >= greatest(now() - %d, toDateTime(%d)) GROUP BY partition",
+			table, lookBack, start.Unix()-1)
+		newest := map[int64]int64{}
 		tick := time.NewTicker(lookInterval)
 		defer tick.Stop()
 		for {
@@ -64,15 +70,15 @@ func (r *run) latency(ctx context.Context, e *engine.Engine, rate float64) error
 			if err != nil {
 				return err
 			}
-			s := sight{at: time.Now(), newest: map[int64]int64{}}
+			now := time.Now()
 			for _, row := range rows {
 				n, err := integers(row)
 				if err != nil {
 					return err
 				}
-				s.newest[n[0]] = n[1]
+				newest[n[0]] = max(newest[n[0]], n[1])
 			}
-			sights = append(sights, s)
+			sights = append(sights, sight{at: now, newest: maps.Clone(newest)})
 			select {
 			case <-gctx.Done():
 				return nil
