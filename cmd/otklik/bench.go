@@ -40,8 +40,8 @@ ClickHouse. Compare the ratio (d)/(a) rather than rates: it holds on a busy mach
 is the hardest case: in a real firehose most do not, and cost only (b) and the match. So --naming takes several shares: all steps are
 measured for the first, (a) and (d) for each further one, on a topic of its own.
 
-Then tweets are appended at half of the rate of (d), and the latency is measured: from the timestamp of the raw record, taken
-before it is appended, to the first look at the table mentions (every 25 ms) that shows its row.
+Then, once ClickHouse has merged what it was given, tweets are appended at half of the rate of (d), and the latency is measured: from the
+timestamp of the raw record, taken before it is appended, to the first look at the table mentions (every 25 ms) that shows its row.
 
 With --memory it instead restores one partition of track with a million open cases and five million identities and
 says what they take.`,

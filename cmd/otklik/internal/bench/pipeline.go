@@ -60,6 +60,10 @@ func (r *run) pipeline(ctx context.Context, e *engine.Engine) error {
 			return err
 		}
 		if r.Latency > 0 {
+			r.Progress("waiting for the merges that (d) has left")
+			if err := r.settled(gctx); err != nil {
+				return err
+			}
 			rate := r.result.Steps[len(r.result.Steps)-1].EventsRate / 2
 			r.Progress(fmt.Sprintf("latency at %.0f events/s", rate))
 			if err := r.latency(gctx, e, rate); err != nil {
@@ -83,6 +87,35 @@ func (r *run) pipeline(ctx context.Context, e *engine.Engine) error {
 
 // errDone ends the engine after the measurement.
 var errDone = errors.New("measured")
+
+const (
+	// settleFor is how long ClickHouse has to be without a merge; settleAtMost bounds the wait for it.
+	settleFor    = 2 * time.Second
+	settleAtMost = time.Minute
+)
+
+// settled returns when ClickHouse has merged what it was given: a load that begins earlier shares the processors with the merges of the one before.
+func (r *run) settled(ctx context.Context) error {
+	began := time.Now()
+	quiet := began
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for time.Since(quiet) < settleFor && time.Since(began) < settleAtMost {
+		merges, err := r.counts(ctx, "SELECT count() FROM system.merges")
+		if err != nil {
+			return err
+		}
+		if merges[0] > 0 {
+			quiet = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+	return nil
+}
 
 // drained returns when everything in the raw topic has gone through all stages. One cheap query is asked until ingest and track
 // have read what there is; only then every partition is compared with its end.
