@@ -17,8 +17,9 @@ import (
 	"otklik/stream/window"
 )
 
-// TestServerRestarted: of the connections that a restart has broken, one costs an attempt; the others are not tried.
-func TestServerRestarted(t *testing.T) {
+// mortal starts a server of the test's own. back starts it again, after it was killed, on its data and its port; it ends with the test.
+func mortal(t *testing.T) (server *embedded.ClickHouse, back func()) {
+	t.Helper()
 	embeddedtest.Require(t)
 	cfg := embedded.ClickHouseConfig{Dir: t.TempDir(), Users: []embedded.User{{Name: embeddedtest.Admin, Grants: []string{"GRANT ALL ON *.*"}}}}
 	start := func() *embedded.ClickHouse {
@@ -28,7 +29,25 @@ func TestServerRestarted(t *testing.T) {
 		}
 		return server
 	}
-	server := start()
+	first := start()
+	return first, func() {
+		if _, err := fmt.Sscanf(first.Native(), "127.0.0.1:%d", &cfg.NativePort); err != nil {
+			t.Fatal(err)
+		}
+		server := start()
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := server.Stop(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestServerRestarted: of the connections that a restart has broken, one costs an attempt; the others are not tried.
+func TestServerRestarted(t *testing.T) {
+	server, back := mortal(t)
 	var retries atomic.Int64
 	c, err := clickhouse.Open(t.Context(), clickhouse.Config{
 		Addrs: []string{server.Native()}, User: embeddedtest.Admin, Password: server.Users()[0].Password,
@@ -55,18 +74,8 @@ func TestServerRestarted(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Sscanf(server.Native(), "127.0.0.1:%d", &cfg.NativePort); err != nil {
-		t.Fatal(err)
-	}
 	server.Kill()
-	server = start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := server.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	back()
 	if err := c.Writer().Flush(t.Context(), &clickhouse.Batch{Panes: []window.Pane{sinktest.Pane(7, 0, 1, 1)}}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"otklik/deploy/embedded"
 	"otklik/deploy/embedded/embeddedtest"
 	"otklik/schemas"
 	"otklik/sinks/clickhouse"
@@ -234,16 +233,7 @@ func TestCancelledCaller(t *testing.T) {
 
 // TestServerKilled: flushes that run while the server is killed end well after it is back, and nothing is lost or doubled.
 func TestServerKilled(t *testing.T) {
-	embeddedtest.Require(t)
-	cfg := embedded.ClickHouseConfig{Dir: t.TempDir(), Users: []embedded.User{{Name: embeddedtest.Admin, Grants: []string{"GRANT ALL ON *.*"}}}}
-	start := func() *embedded.ClickHouse {
-		server, err := embedded.StartClickHouse(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return server
-	}
-	server := start()
+	server, back := mortal(t)
 	var retries atomic.Int64
 	killed := make(chan struct{}, 1)
 	c, err := clickhouse.Open(t.Context(), clickhouse.Config{
@@ -286,20 +276,9 @@ func TestServerKilled(t *testing.T) {
 		})
 	}
 	<-half
-	port := server.Native()
 	server.Kill()
 	<-killed // an insert has failed and waits
-	if _, err := fmt.Sscanf(port, "127.0.0.1:%d", &cfg.NativePort); err != nil {
-		t.Fatal(err)
-	}
-	server = start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := server.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	back()
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}

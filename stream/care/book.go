@@ -31,14 +31,10 @@ type Book struct {
 	change   Change
 
 	// Since the last flush:
-	dirty          []*thread
-	turns          []TurnRow
-	responses      []Response
-	olderResponses []int32        // of each row the one before it of its thread, as thread.responses
-	responseRows   map[rowKey]int // place in responses, of threads that are open
-	cases          []Case
-	olderCases     []int32
-	caseRows       map[rowKey]int // place in cases, of threads that are open
+	dirty     []*thread
+	turns     []TurnRow
+	responses unflushed[Response]
+	cases     unflushed[Case]
 }
 
 // roomy is the number of turns from which a thread stays open. It is below indexed, so scratch never has maps.
@@ -64,9 +60,48 @@ type scope struct {
 	brand    string
 }
 
+// unflushed are the rows of one kind that wait for a flush, each once.
+type unflushed[T any] struct {
+	rows   []T
+	older  []int32        // of each row the one before it of its thread, as thread.responses
+	places map[rowKey]int // in rows, of threads that are open
+	id     func(*T) string
+}
+
 type rowKey struct {
 	thread *thread
 	id     string
+}
+
+// put adds a row of the thread, or replaces the one with the same id. last is that of the thread for this kind of rows.
+func (u *unflushed[T]) put(th *thread, last *int32, row *T) {
+	id := u.id(row)
+	for n := *last; n != 0; n = u.older[n-1] {
+		if u.id(&u.rows[n-1]) == id {
+			u.rows[n-1] = *row
+			return
+		}
+	}
+	place, older := len(u.rows), int32(0)
+	if th.open == nil {
+		older, *last = *last, int32(place+1)
+	} else {
+		k := rowKey{th, id}
+		if i, ok := u.places[k]; ok {
+			u.rows[i] = *row
+			return
+		}
+		u.places[k] = place
+	}
+	u.rows, u.older = append(roomFor(u.rows), *row), append(u.older, older)
+}
+
+// take returns the rows and forgets them. Their memory is used again.
+func (u *unflushed[T]) take() []T {
+	rows := u.rows
+	u.rows, u.older = u.rows[:0], u.older[:0]
+	clear(u.places)
+	return rows
 }
 
 // TurnRow is a row of the table turns.
@@ -89,13 +124,13 @@ type Change struct {
 // NewBook returns an empty book.
 func NewBook(e *Evaluator) *Book {
 	return &Book{
-		evaluator:    e,
-		threads:      make(map[uint64]*thread),
-		seed:         maphash.MakeSeed(),
-		scopeIDs:     make(map[scope]uint32),
-		scratch:      newGraph(e.quiet),
-		responseRows: make(map[rowKey]int),
-		caseRows:     make(map[rowKey]int),
+		evaluator: e,
+		threads:   make(map[uint64]*thread),
+		seed:      maphash.MakeSeed(),
+		scopeIDs:  make(map[scope]uint32),
+		scratch:   newGraph(e.quiet),
+		responses: unflushed[Response]{places: make(map[rowKey]int), id: func(r *Response) string { return r.ID }},
+		cases:     unflushed[Case]{places: make(map[rowKey]int), id: func(c *Case) string { return c.ID }},
 	}
 }
 
@@ -221,63 +256,21 @@ func (b *Book) record(th *thread, g *graph, key Key, before stream.Position) {
 		gone := e.response(g, key, r, before)
 		b.change.Removed = append(b.change.Removed, gone)
 		gone.Position, gone.Deleted = th.position, true
-		b.putResponse(th, &gone)
+		b.responses.put(th, &th.responses, &gone)
 	}
 	for _, r := range g.added {
 		b.change.Added = append(b.change.Added, e.response(g, key, r, th.position))
-		b.putResponse(th, &b.change.Added[len(b.change.Added)-1])
+		b.responses.put(th, &th.responses, &b.change.Added[len(b.change.Added)-1])
 	}
 	for _, c := range g.removedCases {
 		gone := e.cycle(g, key, c, th.position)
 		gone.Deleted = true
-		b.putCase(th, &gone)
+		b.cases.put(th, &th.cases, &gone)
 	}
 	for _, c := range g.newCases {
 		opened := e.cycle(g, key, c, th.position)
-		b.putCase(th, &opened)
+		b.cases.put(th, &th.cases, &opened)
 	}
-}
-
-func (b *Book) putResponse(th *thread, r *Response) {
-	for n := th.responses; n != 0; n = b.olderResponses[n-1] {
-		if b.responses[n-1].ID == r.ID {
-			b.responses[n-1] = *r
-			return
-		}
-	}
-	place, older := len(b.responses), int32(0)
-	if th.open == nil {
-		older, th.responses = th.responses, int32(place+1)
-	} else {
-		k := rowKey{th, r.ID}
-		if i, ok := b.responseRows[k]; ok {
-			b.responses[i] = *r
-			return
-		}
-		b.responseRows[k] = place
-	}
-	b.responses, b.olderResponses = append(roomFor(b.responses), *r), append(b.olderResponses, older)
-}
-
-func (b *Book) putCase(th *thread, c *Case) {
-	for n := th.cases; n != 0; n = b.olderCases[n-1] {
-		if b.cases[n-1].ID == c.ID {
-			b.cases[n-1] = *c
-			return
-		}
-	}
-	place, older := len(b.cases), int32(0)
-	if th.open == nil {
-		older, th.cases = th.cases, int32(place+1)
-	} else {
-		k := rowKey{th, c.ID}
-		if i, ok := b.caseRows[k]; ok {
-			b.cases[i] = *c
-			return
-		}
-		b.caseRows[k] = place
-	}
-	b.cases, b.olderCases = append(roomFor(b.cases), *c), append(b.olderCases, older)
 }
 
 // roomFor returns the rows with room for one more. It grows by more than append would, because rows are large and copied each time.
@@ -293,11 +286,8 @@ func roomFor[T any](rows []T) []T {
 // are (stream/DESIGN.md, "Position and restart point"). The slices are valid until the next call of Apply: their memory is
 // used again.
 func (b *Book) Flush() ([]Response, []Case, []TurnRow) {
-	responses, cases, turns := b.responses, b.cases, b.turns
-	b.responses, b.cases, b.turns = b.responses[:0], b.cases[:0], b.turns[:0]
-	b.olderResponses, b.olderCases = b.olderResponses[:0], b.olderCases[:0]
-	clear(b.responseRows)
-	clear(b.caseRows)
+	responses, cases, turns := b.responses.take(), b.cases.take(), b.turns
+	b.turns = b.turns[:0]
 	for _, th := range b.dirty {
 		th.dirty, th.responses, th.cases = false, 0, 0
 	}

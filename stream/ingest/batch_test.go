@@ -87,14 +87,21 @@ func firehose(t *testing.T, events int) map[stream.Platform][]stream.Record {
 	}
 }
 
-func processor(t *testing.T, p stream.Platform, c sentiment.Classifier, key []byte) (*ingest.Processor, *outbox, *observer) {
+// example returns a configuration with the shipped catalogue.
+func example(t *testing.T, c sentiment.Classifier) ingest.Config {
 	t.Helper()
 	matcher, err := brand.NewMatcher(brand.Example())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ingest.Config{Matcher: matcher, Classifier: c}
+}
+
+func processor(t *testing.T, p stream.Platform, c sentiment.Classifier, key []byte) (*ingest.Processor, *outbox, *observer) {
+	t.Helper()
 	out, seen := &outbox{}, &observer{}
-	cfg := ingest.Config{Matcher: matcher, Classifier: c, Pseudonyms: ingest.NewPseudonyms(key)}
+	cfg := example(t, c)
+	cfg.Pseudonyms = ingest.NewPseudonyms(key)
 	proc, err := ingest.New(cfg, p, stream.Partition{Topic: "firehose." + string(p)}, out, seen)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"otklik/stream"
-	"otklik/stream/brand"
 	"otklik/stream/ingest"
 	"otklik/stream/kafka"
 	"otklik/stream/sentiment"
@@ -14,10 +13,6 @@ import (
 // TestManyBrokenElements: every broken element of a record is a dead letter, but the record is kept a few times only: a megabyte of
 // broken elements would else become gigabytes.
 func TestManyBrokenElements(t *testing.T) {
-	matcher, err := brand.NewMatcher(brand.Example())
-	if err != nil {
-		t.Fatal(err)
-	}
 	model, err := sentiment.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +21,9 @@ func TestManyBrokenElements(t *testing.T) {
 	value := "[" + strings.Repeat(`{"id_str":"1","text":"without a time"},`, n-1) + `{"id_str":"1"}]`
 	refused, seen := &refusals{}, &observer{}
 	p := stream.Partition{Topic: "firehose.twitter"}
-	proc, err := ingest.New(ingest.Config{Matcher: matcher, Classifier: model, Sink: refused, Dead: refused}, stream.Twitter, p, &outbox{}, seen)
+	cfg := example(t, model)
+	cfg.Sink, cfg.Dead = refused, refused
+	proc, err := ingest.New(cfg, stream.Twitter, p, &outbox{}, seen)
 	if err != nil {
 		t.Fatal(err)
 	}

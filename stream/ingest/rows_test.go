@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"otklik/stream"
-	"otklik/stream/brand"
 	"otklik/stream/ingest"
 	"otklik/stream/kafka"
 	"otklik/stream/sentiment"
@@ -30,10 +29,6 @@ func (k *keeper) Send(context.Context, []stream.DeadLetter) error { return nil }
 
 // TestRowsOwnTheirMemory: what waits for a flush does not change with the records that it came from, whose memory is that of a fetch.
 func TestRowsOwnTheirMemory(t *testing.T) {
-	matcher, err := brand.NewMatcher(brand.Example())
-	if err != nil {
-		t.Fatal(err)
-	}
 	model, err := sentiment.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +38,9 @@ func TestRowsOwnTheirMemory(t *testing.T) {
 		run := func(records []stream.Record, spoil bool) task.Rows {
 			kept := &keeper{}
 			p := stream.Partition{Topic: "firehose." + string(platform)}
-			proc, err := ingest.New(ingest.Config{Matcher: matcher, Classifier: model, Sink: kept, Dead: kept}, platform, p, &outbox{}, &observer{})
+			cfg := example(t, model)
+			cfg.Sink, cfg.Dead = kept, kept
+			proc, err := ingest.New(cfg, platform, p, &outbox{}, &observer{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,8 +36,15 @@ type Rows struct {
 	Progress []stream.Progress
 }
 
-// Reset empties the rows and keeps their memory.
+// Reset empties the rows and keeps their memory, but nothing of what people wrote: after a large flush most of it may not be used again for
+// long, and a text would keep the whole fetch that it came with.
 func (r *Rows) Reset() {
+	clear(r.Responses)
+	clear(r.Cases)
+	clear(r.DeadLetters)
+	clear(r.Claims)
+	clear(r.Mentions)
+	clear(r.Turns)
 	*r = Rows{
 		Panes: r.Panes[:0], Responses: r.Responses[:0], Cases: r.Cases[:0], Ledger: r.Ledger[:0],
 		Communities: r.Communities[:0], Erasures: r.Erasures[:0], DeadLetters: r.DeadLetters[:0], Rolling: r.Rolling[:0], Claims: r.Claims[:0],

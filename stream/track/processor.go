@@ -284,6 +284,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 	for i := range turns {
 		p.rows.Turns = append(p.rows.Turns, task.TurnRow{TurnRow: turns[i], Partition: p.partition.Number})
 	}
+	clear(turns) // as Rows.Reset does
 	for i := range panes {
 		if panes[i].Grain == window.Minute && panes[i].Product == "" {
 			p.out.Add([]byte(panes[i].Brand), wire.AppendPane(nil, &panes[i]))

@@ -114,6 +114,9 @@ func (r *run) settled(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+	if time.Since(quiet) < settleFor {
+		r.Progress(fmt.Sprintf("after %s ClickHouse still merges: the latency is that beside merges", settleAtMost))
+	}
 	return nil
 }
 
