@@ -30,7 +30,8 @@ func newBenchCommand() *cobra.Command {
 		Short: "Measure the speed of the engine on this machine",
 		Long: `Starts the embedded Kafka and ClickHouse on a folder of their own, fills a topic with tweets of 2 KB, and measures in one run:
 
-  (a) fetch and discard
+  (a) fetch and discard with kafka-go
+  (r) fetch and discard with the engine's own reader, which (b), (c) and (d) read with
   (b) fetch and decode
   (c) fetch, decode, find the brands, classify
   (d) the whole pipeline, until the last row is durable in ClickHouse and the rolling windows have it
@@ -38,7 +39,7 @@ func newBenchCommand() *cobra.Command {
 each in events/s, MB/s and CPU seconds per million events, of this process (the embedded broker is part of it) and of
 ClickHouse. Compare the ratio (d)/(a) rather than rates: it holds on a busy machine too. Where every tweet names a brand
 is the hardest case: in a real firehose most do not, and cost only (b) and the match. So --naming takes several shares: all steps are
-measured for the first, (a) and (d) for each further one, on a topic of its own.
+measured for the first, (a), (r) and (d) for each further one, on a topic of its own.
 
 Then, once ClickHouse has merged what it was given, tweets are appended at half of the rate of (d), and the latency is measured: from the
 timestamp of the raw record, taken before it is appended, to the first look at the table mentions (every 25 ms) that shows its row.

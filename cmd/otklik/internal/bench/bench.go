@@ -43,9 +43,11 @@ type Result struct {
 	EventBytes   int       `json:"event_bytes"` // mean size of a tweet
 	Naming       float64   `json:"naming"`      // share of the tweets that name a brand
 	Steps        []Step    `json:"steps"`
-	Ratio        float64   `json:"pipeline_to_fetch"` // rate of the last step to that of the first
-	StartSeconds float64   `json:"start_seconds"`     // from the start of the engine to its first record: not in the steps
-	Mentions     int64     `json:"mentions"`          // rows that the pipeline made
+	Reader       Step      `json:"reader"`             // fetch and discard with the engine's own reader, which the steps after the first read with
+	Ratio        float64   `json:"pipeline_to_fetch"`  // rate of the last step to that of the first
+	ReaderRatio  float64   `json:"pipeline_to_reader"` // rate of the last step to that of Reader
+	StartSeconds float64   `json:"start_seconds"`      // from the start of the engine to its first record: not in the steps
+	Mentions     int64     `json:"mentions"`           // rows that the pipeline made
 	Cost         []Cost    `json:"cost"`
 	Peak         Memory    `json:"peak_memory"`
 	Latency      *Latency  `json:"latency,omitempty"`
@@ -87,7 +89,8 @@ type Memory struct {
 
 // The names of the steps.
 const (
-	StepFetch    = "fetch and discard"
+	StepFetch    = "fetch and discard with kafka-go"
+	StepReader   = "fetch and discard with the engine's reader"
 	StepDecode   = "decode"
 	StepMatch    = "decode, match, classify"
 	StepPipeline = "whole pipeline into ClickHouse"
@@ -177,55 +180,65 @@ func (r *run) measure(ctx context.Context) error {
 	r.result.EventBytes = int(r.bytes / int64(max(r.Events, 1)))
 	for _, step := range []struct {
 		name string
+		to   *Step
 		full bool // measured for the first share only
-		work func() (func(*stream.Record), error)
+		read reading
+		work func() (func(value []byte, at stream.Time), error)
 	}{
-		{StepFetch, false, func() (func(*stream.Record), error) { return func(*stream.Record) {}, nil }},
-		{StepDecode, true, r.decoding},
-		{StepMatch, true, r.matching},
+		{StepFetch, nil, false, r.plainly, discarding},
+		{StepReader, &r.result.Reader, false, r.reading, discarding},
+		{StepDecode, nil, true, r.reading, r.decoding},
+		{StepMatch, nil, true, r.reading, r.matching},
 	} {
 		if step.full && !r.full {
 			continue
 		}
 		r.Progress(step.name)
-		if err := r.readAll(ctx, step.name, step.work); err != nil {
+		measured, err := r.readAll(ctx, step.name, step.read, step.work)
+		if err != nil {
 			return err
 		}
+		if step.to != nil {
+			*step.to = measured
+			continue
+		}
+		r.result.Steps = append(r.result.Steps, measured)
 	}
 	r.Progress(StepPipeline)
 	if err := r.pipeline(ctx, e); err != nil {
 		return err
 	}
 	steps := r.result.Steps
-	r.result.Ratio = steps[len(steps)-1].EventsRate / steps[0].EventsRate
-	r.result.Cost = costs(steps)
+	whole := steps[len(steps)-1].EventsRate
+	r.result.Ratio, r.result.ReaderRatio = whole/steps[0].EventsRate, whole/r.result.Reader.EventsRate
+	r.result.Cost = costs(&r.result.Reader, steps)
 	return nil
 }
 
 // costs divides the processor time of the whole pipeline by the differences between the steps.
-func costs(steps []Step) []Cost {
+func costs(reader *Step, steps []Step) []Cost {
 	if len(steps) != 4 || steps[3].CPU() == 0 {
 		return nil
 	}
 	whole := steps[3].CPU()
 	part := func(what string, seconds float64) Cost { return Cost{What: what, Share: seconds / whole} }
 	return []Cost{
-		part("fetch, broker included", steps[0].ProcessCPU),
-		part("decode", steps[1].ProcessCPU-steps[0].ProcessCPU),
+		part("fetch, broker included", reader.ProcessCPU),
+		part("decode", steps[1].ProcessCPU-reader.ProcessCPU),
 		part("match and classify", steps[2].ProcessCPU-steps[1].ProcessCPU),
 		part("mentions through the broker, track, roll, rows on their way", steps[3].ProcessCPU-steps[2].ProcessCPU),
 		part("ClickHouse", steps[3].ServerCPU),
 	}
 }
 
-// add records a step that took from before to after.
-func (r *run) add(name string, before, after usage) {
+// step is what was used from before to after.
+func (r *run) step(name string, before, after usage) Step {
 	seconds := after.at.Sub(before.at).Seconds()
 	millions := float64(r.Events) / 1e6
-	r.result.Steps = append(r.result.Steps, Step{
+	return Step{
 		Name: name, Seconds: seconds, EventsRate: float64(r.Events) / seconds, MBRate: float64(r.bytes) / 1e6 / seconds,
 		ProcessCPU: (after.process - before.process).Seconds() / millions, ServerCPU: (after.server - before.server).Seconds() / millions,
-	})
+	}
 }
 
 // settle makes the steps comparable: none pays for the garbage of the one before.

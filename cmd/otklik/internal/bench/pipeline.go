@@ -55,7 +55,7 @@ func (r *run) pipeline(ctx context.Context, e *engine.Engine) error {
 		}
 		r.result.StartSeconds = before.at.Sub(began).Seconds()
 		r.result.Mentions = r.mentions
-		r.add(StepPipeline, before, after)
+		r.result.Steps = append(r.result.Steps, r.step(StepPipeline, before, after))
 		if err := profile(); err != nil {
 			return err
 		}

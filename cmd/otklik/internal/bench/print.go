@@ -16,25 +16,26 @@ func (r *Result) Print(w io.Writer) error {
 	fmt.Fprintf(&b, "%d tweets of %d bytes, %g %% name a brand, %d mentions\n\n", r.Events, r.EventBytes, 100*r.Naming, r.Mentions)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "events/s\tMB/s\tCPU s/million\tof it ClickHouse\t\t")
+	line := func(letter rune, s *Step, more string) {
+		fmt.Fprintf(t, "%.0f\t%.0f\t%.1f\t%.1f\t(%c) %s%s\t\n", s.EventsRate, s.MBRate, s.CPU(), s.ServerCPU, letter, s.Name, more)
+	}
 	for i := range r.Steps {
-		s := &r.Steps[i]
-		fmt.Fprintf(t, "%.0f\t%.0f\t%.1f\t%.1f\t(%c) %s\t\n", s.EventsRate, s.MBRate, s.CPU(), s.ServerCPU, 'a'+i, s.Name)
+		line('a'+rune(i), &r.Steps[i], "")
+		if i == 0 {
+			line('r', &r.Reader, "")
+		}
 	}
 	for _, f := range r.Further {
-		for _, s := range []struct {
-			letter rune
-			Step
-		}{{'a', f.Steps[0]}, {'d', f.Steps[len(f.Steps)-1]}} {
-			fmt.Fprintf(t, "%.0f\t%.0f\t%.1f\t%.1f\t(%c) %s, %g %% name a brand\t\n",
-				s.EventsRate, s.MBRate, s.CPU(), s.ServerCPU, s.letter, s.Name, 100*f.Naming)
-		}
+		more := fmt.Sprintf(", %g %% name a brand", 100*f.Naming)
+		line('a', &f.Steps[0], more)
+		line('d', &f.Steps[len(f.Steps)-1], more)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\n(d)/(a) %.2f where %g %% name a brand", r.Ratio, 100*r.Naming)
+	fmt.Fprintf(&b, "\n(d)/(a) %.2f and (d)/(r) %.2f where %g %% name a brand", r.Ratio, r.ReaderRatio, 100*r.Naming)
 	for _, f := range r.Further {
-		fmt.Fprintf(&b, ", %.2f where %g %% do", f.Ratio, 100*f.Naming)
+		fmt.Fprintf(&b, ", %.2f and %.2f where %g %% do", f.Ratio, f.ReaderRatio, 100*f.Naming)
 	}
 	fmt.Fprintf(&b, "\nthe engine began after %.1f s, which are not counted\n", r.StartSeconds)
 	fmt.Fprintf(&b, "peak memory: otklik with the embedded broker %d MiB, ClickHouse %d MiB\n", r.Peak.Process/mebibyte, r.Peak.ClickHouse/mebibyte)
