@@ -48,6 +48,8 @@ type Malformed struct {
 	Reason string
 	// Detail says what exactly, for a person.
 	Detail string
+	// Item is the identity of the broken element (stream.Item.Identity); "" where it has none or the element cannot be read.
+	Item string
 }
 
 // Error returns "reason: detail".
@@ -238,6 +240,7 @@ func (d *Decoder) add(it *stream.Item, stated value) {
 			} else {
 				d.rejectf("no_time", "%s %s says nowhere when it was published", it.Kind, it.ID)
 			}
+			d.rejected(it)
 			return
 		}
 	case stream.Delete:
