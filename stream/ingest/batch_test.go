@@ -23,14 +23,20 @@ type message struct{ key, value []byte }
 // outbox keeps what was sent.
 type outbox struct{ queued, sent []message }
 
-func (o *outbox) Add(key, value []byte) { o.queued = append(o.queued, message{key, value}) }
-func (o *outbox) Bytes() int            { return 0 }
+func (o *outbox) Add(key, value []byte) {
+	o.queued = append(o.queued, message{bytes.Clone(key), bytes.Clone(value)})
+}
+
+func (o *outbox) Bytes() int {
+	n := 0
+	for _, m := range o.queued {
+		n += len(m.value)
+	}
+	return n
+}
 
 func (o *outbox) Send(context.Context) error {
-	for _, m := range o.queued {
-		o.sent = append(o.sent, message{bytes.Clone(m.key), bytes.Clone(m.value)})
-	}
-	o.queued = nil
+	o.sent, o.queued = append(o.sent, o.queued...), nil
 	return nil
 }
 

@@ -17,6 +17,7 @@ type common struct {
 	partition stream.Partition
 	out       Outbox
 	observer  task.Observer
+	patient   bool // what is queued may wait for more
 
 	ledger   *task.Ledger
 	position stream.Position
@@ -24,7 +25,7 @@ type common struct {
 	last     stream.Tail // of the records before position
 
 	rows task.Rows
-	buf  []byte // encoded mentions of the batch
+	buf  []byte // an encoded mention
 	seen stream.Books
 }
 
@@ -48,7 +49,6 @@ func (p *common) Restore(ctx context.Context) (int64, error) {
 // begin begins a batch.
 func (p *common) begin() {
 	p.seen = stream.Books{}
-	p.buf = p.buf[:0]
 }
 
 // count enters what became of a record into the books.
@@ -93,18 +93,22 @@ func about(place *stream.MentionPlace, rec *stream.Record, src stream.Source) st
 
 // add queues a message for the topic of the mentions.
 func (p *common) add(m *stream.Mention) {
-	start := len(p.buf)
-	p.buf = wire.AppendMention(p.buf, m)
+	p.buf = append(p.buf[:0], m.Item.Thread...)
 	key := len(p.buf)
-	p.buf = append(p.buf, m.Item.Thread...)
-	// Slices stay valid when buf grows: they keep the old array alive until the batch is sent.
-	p.out.Add(p.buf[key:len(p.buf):len(p.buf)], p.buf[start:key:key])
+	p.buf = wire.AppendMention(p.buf, m)
+	p.out.Add(p.buf[:key], p.buf[key:])
 }
 
-// end produces what the batch has queued and moves the position behind it.
+// enoughBytes is how much is queued before it is produced while more waits to be read: a request costs both sides as much as some hundred
+// messages, and every batch of records is one for those who read it, too.
+const enoughBytes = 512 << 10
+
+// end moves the position behind the batch, and produces what is queued unless more follows at once.
 func (p *common) end(ctx context.Context, batch *kafka.Batch) error {
-	if err := p.out.Send(ctx); err != nil {
-		return err
+	if !p.patient || batch.Next >= batch.End || p.out.Bytes() >= enoughBytes {
+		if err := p.out.Send(ctx); err != nil {
+			return err
+		}
 	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	p.last = kafka.LastOf(batch, p.last)
@@ -115,8 +119,11 @@ func (p *common) end(ctx context.Context, batch *kafka.Batch) error {
 	return nil
 }
 
-// Flush makes dead letters, asides and the books durable. The mentions are in Kafka already: Process has waited for them.
+// Flush produces what is still queued, then makes dead letters, asides and the books durable.
 func (p *common) Flush(ctx context.Context) (stream.Position, error) {
+	if err := p.out.Send(ctx); err != nil {
+		return 0, err
+	}
 	p.rows.Ledger = p.ledger.Flush()
 	if p.position == p.flushed && len(p.rows.Ledger) == 0 {
 		return p.position, nil

@@ -17,11 +17,11 @@ import (
 	"otklik/stream/task"
 )
 
-// Outbox collects what is produced to one topic; Send makes it durable, in order per partition.
+// Outbox collects what is produced to one topic.
 type Outbox interface {
-	Add(key, value []byte)
-	Bytes() int
-	Send(ctx context.Context) error
+	Add(key, value []byte)          // copies both
+	Bytes() int                     // of the values that are queued
+	Send(ctx context.Context) error // makes them durable, in order per partition
 }
 
 // DeadLetters makes dead letters durable in their topic.
@@ -66,12 +66,12 @@ func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox, o
 		return nil, fmt.Errorf("ingest %s: %w", p, err)
 	}
 	batch, _ := cfg.Classifier.(sentiment.BatchClassifier)
-	return &Processor{
-		common: newCommon(cfg, p, out, observer), platform: platform, decoder: decoder, model: cfg.Classifier.Name(), batch: batch,
-	}, nil
+	c := newCommon(cfg, p, out, observer)
+	c.patient = true
+	return &Processor{common: c, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), batch: batch}, nil
 }
 
-// Process decodes the records and produces their mentions before it returns.
+// Process decodes the records and produces their mentions, unless more records follow at once: then they may wait for those, or for Flush.
 func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	p.begin()
 	p.waiting.reset()

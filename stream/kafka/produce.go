@@ -10,7 +10,6 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
-	"golang.org/x/sync/errgroup"
 
 	"otklik/stream"
 )
@@ -73,78 +72,45 @@ func (c *Client) Produce(ctx context.Context, p stream.Partition, messages []Mes
 // kafka-go may still be sending it, and it is not used again.
 var requests sync.Pool // of *[]byte
 
-func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages []Message) error {
+// sizeBytes is the size of a record set before it.
+const sizeBytes = 4
+
+// newRequest returns a buffer with room for the size of a record set.
+func newRequest() *[]byte {
 	buf, ok := requests.Get().(*[]byte)
 	if !ok {
 		buf = new([]byte)
 	}
-	// The size of the record set stands before it.
-	batch, err := appendRecordBatch(append((*buf)[:0], 0, 0, 0, 0), messages, time.Now().UnixMilli(), c.compression)
+	*buf = append((*buf)[:0], make([]byte, sizeBytes)...)
+	return buf
+}
+
+func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages []Message) error {
+	buf := newRequest()
+	request, err := appendRecordBatch(*buf, messages, time.Now().UnixMilli(), c.compression)
 	if err != nil {
 		return err
 	}
-	binary.BigEndian.PutUint32(batch, uint32(len(batch)-4))
+	binary.BigEndian.PutUint32(request, uint32(len(request)-sizeBytes))
+	refused, err := c.send(ctx, p, request)
+	if err != nil {
+		return err
+	}
+	*buf = request
+	requests.Put(buf)
+	return refused
+}
+
+// send sends a record batch with its size before it. The broker's answer is refused; where there is none, err says why.
+func (c *Client) send(ctx context.Context, p stream.Partition, request []byte) (refused, err error) {
 	resp, err := c.client.RawProduce(ctx, &kafkago.RawProduceRequest{
 		Topic:        p.Topic,
 		Partition:    int(p.Number),
 		RequiredAcks: kafkago.RequireAll,
-		RawRecords:   protocol.RawRecordSet{Reader: bytes.NewReader(batch)},
+		RawRecords:   protocol.RawRecordSet{Reader: bytes.NewReader(request)},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	*buf = batch
-	requests.Put(buf)
-	return resp.Error
-}
-
-// Outbox collects messages for the partitions of one topic and sends them partition by partition in parallel, each in order.
-// It is not safe for concurrent use.
-type Outbox struct {
-	client     *Client
-	topic      string
-	partitions [][]Message
-	bytes      int
-}
-
-// Outbox returns an empty outbox for a topic with n partitions.
-func (c *Client) Outbox(topic string, n int) *Outbox {
-	return &Outbox{client: c, topic: topic, partitions: make([][]Message, n)}
-}
-
-// Partitions returns the number of partitions of the topic.
-func (o *Outbox) Partitions() int { return len(o.partitions) }
-
-// Add queues a message for the partition that its key hashes to. The message must stay unchanged until Send returns.
-func (o *Outbox) Add(key, value []byte) { o.AddTo(PartitionOf(key, len(o.partitions)), key, value) }
-
-// AddTo queues a message for the given partition.
-func (o *Outbox) AddTo(partition int32, key, value []byte) {
-	o.partitions[partition] = append(o.partitions[partition], Message{Key: key, Value: value})
-	o.bytes += len(value)
-}
-
-// Bytes returns the size of the queued values.
-func (o *Outbox) Bytes() int { return o.bytes }
-
-// Send produces all queued messages and empties the outbox. After an error nothing may be assumed about what was
-// produced, and the outbox still holds the messages.
-func (o *Outbox) Send(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for number, messages := range o.partitions {
-		if len(messages) == 0 {
-			continue
-		}
-		p := stream.Partition{Topic: o.topic, Number: int32(number)}
-		group.Go(func() error { return o.client.Produce(ctx, p, messages) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for i := range o.partitions {
-		clear(o.partitions[i])
-		o.partitions[i] = o.partitions[i][:0]
-	}
-	o.bytes = 0
-	return nil
+	return resp.Error, nil
 }

@@ -44,7 +44,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // The error is that of the compression.
 func appendRecordBatch(dst []byte, messages []Message, now int64, compression compress.Compression) ([]byte, error) {
 	start := len(dst)
-	dst = append(dst, make([]byte, batchHead)...)
+	dst = appendBatchHead(dst)
 	var first, largest int64
 	for i := range messages {
 		at := int64(messages[i].Time)
@@ -57,6 +57,18 @@ func appendRecordBatch(dst []byte, messages []Message, now int64, compression co
 		largest = max(largest, at)
 		dst = appendRecord(dst, &messages[i], at-first, int64(i))
 	}
+	return sealBatch(dst, start, len(messages), first, largest, compression)
+}
+
+// appendBatchHead appends room for the head of a batch; the records follow.
+func appendBatchHead(dst []byte) []byte {
+	var head [batchHead]byte
+	return append(dst, head[:]...)
+}
+
+// sealBatch completes the batch that begins at start with so many records: it compresses them and fills in the head. The error is that of
+// the compression.
+func sealBatch(dst []byte, start, count int, first, largest int64, compression compress.Compression) ([]byte, error) {
 	if codec := compression.Codec(); codec != nil {
 		records := append([]byte(nil), dst[start+batchHead:]...)
 		w := &appender{b: dst[:start+batchHead]}
@@ -75,13 +87,13 @@ func appendRecordBatch(dst []byte, messages []Message, now int64, compression co
 	order.PutUint32(batch[lengthEnd:], ^uint32(0)) // leader epoch: unknown
 	batch[batchMagicAt] = 2
 	order.PutUint16(batch[batchAttributesAt:], uint16(compression)&compressionMask)
-	order.PutUint32(batch[batchLastDeltaAt:], uint32(len(messages)-1))
+	order.PutUint32(batch[batchLastDeltaAt:], uint32(count-1))
 	order.PutUint64(batch[batchFirstTimeAt:], uint64(first))
 	order.PutUint64(batch[batchMaxTimeAt:], uint64(largest))
 	for i := batchProducerAt; i < batchCountAt; i++ {
 		batch[i] = 0xff // producer id, its epoch and the base sequence: none
 	}
-	order.PutUint32(batch[batchCountAt:], uint32(len(messages)))
+	order.PutUint32(batch[batchCountAt:], uint32(count))
 	order.PutUint32(batch[batchCRCAt:], crc32.Checksum(batch[batchAttributesAt:], castagnoli))
 	return dst, nil
 }

@@ -58,7 +58,7 @@ func (o *memout) Partitions() int       { return len(o.queued) }
 func (o *memout) Add(key, value []byte) { o.AddTo(kafka.PartitionOf(key, len(o.queued)), key, value) }
 
 func (o *memout) AddTo(partition int32, key, value []byte) {
-	o.queued[partition] = append(o.queued[partition], kafka.Message{Key: key, Value: value})
+	o.queued[partition] = append(o.queued[partition], kafka.Message{Key: slices.Clone(key), Value: slices.Clone(value)})
 }
 
 func (o *memout) Bytes() int {
