@@ -31,12 +31,14 @@ type node struct {
 	start, end       uint32 // of its text
 	next             uint32 // the node after the value and everything in it
 	name, nameEnd    uint32 // of the inside of the name
+	known            uint16 // number of the name; of an element, that of its list
 	kind             byte
 	flags, nameFlags uint8 // of a string, and of the name
+	field            uint8 // of the name
 }
 
 const (
-	// maxNodes bounds the index of a document to 24 MiB. A document with more nodes is walked by gjson, which reads a level
+	// maxNodes bounds the index of a document to 28 MiB. A document with more nodes is walked by gjson, which reads a level
 	// again each time it is asked, but remembers nothing.
 	maxNodes = 1 << 20
 	// unindexed stands for the node of a value of such a document.
@@ -51,6 +53,8 @@ type document struct {
 	text    string
 	nodes   []node
 	open    [maxDepth]uint32 // while the index is made, the objects and arrays that are not closed yet
+	names   *names
+	name    string // of the member that a value without an index is
 	scratch *scratch
 }
 
@@ -71,7 +75,7 @@ func (doc *document) parseWithin(s string, limit int) (value, *Malformed) {
 		return value{}, &Malformed{Reason: "too_deep", Detail: fmt.Sprintf("nested deeper than %d levels at byte %d", maxDepth, at)}
 	}
 	if what == overfull && gjson.Valid(s) {
-		return doc.view(doc.text), nil
+		return doc.view("", doc.text), nil
 	}
 	return value{}, diagnose(s)
 }
@@ -89,12 +93,12 @@ func (doc *document) value(at uint32) value {
 	return value{doc: doc, node: at, kind: doc.nodes[at].kind}
 }
 
-// view returns a value without an index; text must be valid, or empty for an absent value.
-func (doc *document) view(text string) value {
+// view returns a value without an index and the name of the member that it is; text must be valid, or empty for an absent value.
+func (doc *document) view(name, text string) value {
 	if text == "" {
 		return value{}
 	}
-	return value{doc: &document{text: text, scratch: doc.scratch}, node: unindexed, kind: kinds[text[0]]}
+	return value{doc: &document{text: text, name: name, names: doc.names, scratch: doc.scratch}, node: unindexed, kind: kinds[text[0]]}
 }
 
 // outcome is how the making of an index ended.
@@ -106,49 +110,82 @@ const (
 	overfull         // it has more nodes than are allowed; nothing is known of the rest
 )
 
-// longer returns the nodes and one more.
-func longer(nodes []node) []node {
-	if len(nodes) == cap(nodes) {
-		nodes = slices.Grow(nodes, len(nodes)+64)
-	}
-	return nodes[:len(nodes)+1]
-}
-
-// stands reports whether c stands at i.
-func stands(s string, i int, c byte) bool { return i < len(s) && s[i] == c }
-
 // index makes the index of the text.
 func (doc *document) index(limit int) outcome {
-	s, nodes := doc.text, doc.nodes[:0]
-	i, depth := 0, 0
+	s, names := doc.text, doc.names
+	if names.full {
+		names.reset()
+	}
+	nodes := doc.nodes[:cap(doc.nodes)]
+	i, n, depth := 0, 0, 0
+	around := byte(0) // kind of what the value stands in
 	var name, nameEnd int
-	var nameFlags uint8
+	var nameFlags, field uint8
+	known := unnamed
 	for {
-		i = afterSpace(s, i)
-		kind, flags, end := token(s, i)
-		fresh := kind == kindObject || kind == kindArray
-		switch {
-		case end < 0 || fresh && depth == maxDepth:
+		// A value.
+		if i < len(s) && s[i] <= ' ' {
+			i = spaceEnd(s, i)
+		}
+		if i >= len(s) {
 			return broken
-		case len(nodes) == limit:
+		}
+		if n == limit {
 			return overfull
 		}
-		n := uint32(len(nodes))
-		nodes = longer(nodes)
+		if n == len(nodes) {
+			nodes = slices.Grow(nodes, n+64)
+			nodes = nodes[:cap(nodes)]
+			doc.nodes = nodes[:0]
+		}
 		// Field by field: a whole node would be made on the stack and copied from there.
 		at := &nodes[n]
-		at.start, at.end, at.next = uint32(i), uint32(end), n+1
+		at.start, at.next = uint32(i), uint32(n+1)
 		at.name, at.nameEnd, at.nameFlags = uint32(name), uint32(nameEnd), nameFlags
-		at.kind, at.flags = kind, flags
-		if fresh {
-			doc.open[depth] = n
+		at.known, at.field = known, field
+		place := after(known)
+		kind := kinds[s[i]]
+		at.kind = kind
+		switch kind {
+		case kindString:
+			i, at.flags = stringEnd(s, i+1)
+		case kindNull:
+			i = wordEnd(s, i, "null")
+		case kindNumber:
+			i = numberEnd(s, i)
+		case kindFalse:
+			i = wordEnd(s, i, "false")
+		case kindTrue:
+			i = wordEnd(s, i, "true")
+		case kindObject, kindArray:
+			i++
+			if depth == maxDepth {
+				return broken
+			}
+			doc.open[depth] = uint32(n)
 			depth++
+			around = kind
+			place = within(known)
+		default:
+			return broken
 		}
-		i = afterSpace(s, end)
+		if i < 0 {
+			return broken
+		}
+		at.end = uint32(i)
+		n++
+		fresh := place&1 != 0
 		// Close what ends here.
 		for {
+			if i < len(s) && s[i] <= ' ' {
+				i = spaceEnd(s, i)
+			}
+			if i < len(s) && s[i] == ',' && depth > 0 && !fresh {
+				i++
+				break
+			}
 			if depth == 0 {
-				doc.nodes = nodes
+				doc.nodes = nodes[:n]
 				if i != len(s) {
 					return broken
 				}
@@ -157,36 +194,54 @@ func (doc *document) index(limit int) outcome {
 			if i >= len(s) {
 				return broken
 			}
-			around := &nodes[doc.open[depth-1]]
-			kind = around.kind
-			if s[i] != kind+2 { // ']' is '[' + 2, '}' is '{' + 2
+			if s[i] != around+2 { // ']' is '[' + 2, '}' is '{' + 2
+				if !fresh {
+					return broken
+				}
 				break
 			}
-			around.end, around.next = uint32(i+1), uint32(len(nodes))
-			i = afterSpace(s, i+1)
+			i++
 			depth--
+			at := &nodes[doc.open[depth]]
+			at.end, at.next = uint32(i), uint32(n)
+			known = at.known
+			place = after(known)
 			fresh = false
+			if depth > 0 {
+				around = nodes[doc.open[depth-1]].kind
+			}
 		}
-		if !fresh {
-			if s[i] != ',' {
-				return broken
-			}
-			i++
+		if around != kindObject {
+			continue
 		}
-		if kind == kindObject {
-			i = afterSpace(s, i)
-			if !stands(s, i, '"') {
-				return broken
-			}
-			name = i + 1
-			if i, nameFlags = stringEnd(s, name); i < 0 {
-				return broken
-			}
-			nameEnd = i - 1
-			if i = afterSpace(s, i); !stands(s, i, ':') {
-				return broken
-			}
-			i++
+		// A name.
+		if i < len(s) && s[i] <= ' ' {
+			i = spaceEnd(s, i)
 		}
+		if guess := names.next[place]; guess != unnamed {
+			if k := &names.list[guess]; strings.HasPrefix(s[i:], k.text) {
+				name, nameEnd = i+1, i+int(k.end)-1
+				nameFlags, field = k.flags, k.field
+				known = guess
+				i += len(k.text)
+				continue
+			}
+		}
+		if !stands(s, i, '"') {
+			return broken
+		}
+		name = i + 1
+		if i, nameFlags = stringEnd(s, name); i < 0 {
+			return broken
+		}
+		nameEnd = i - 1
+		if i = afterSpace(s, i); !stands(s, i, ':') {
+			return broken
+		}
+		i++
+		known, field = names.met(s[name-1:i], nameEnd+2-name, nameFlags, nodes[doc.open[depth-1]].known, place, doc.scratch)
 	}
 }
+
+// stands reports whether c stands at i.
+func stands(s string, i int, c byte) bool { return i < len(s) && s[i] == c }

@@ -148,7 +148,7 @@ func TestMoment(t *testing.T) {
 		{`{}`, "unknown"},
 		{``, "unknown"},
 	} {
-		at, ok := moment(d.document.view(c.raw))
+		at, ok := moment(d.document.view("", c.raw))
 		if at.String() != c.want || ok != (c.want != "unknown") {
 			t.Errorf("moment(%s) = %s, %v, want %s", c.raw, at, ok, c.want)
 		}

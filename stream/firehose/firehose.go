@@ -101,6 +101,8 @@ func New(p stream.Platform) (*Decoder, error) {
 		return nil, fmt.Errorf("firehose: no decoder for platform %q; use one of %v", p, stream.Platforms)
 	}
 	d := &Decoder{platform: p, decode: decode}
+	names := newNames(fieldsOf[p])
+	d.document.names, d.payload.names = names, names
 	d.document.scratch, d.payload.scratch = &d.scratch, &d.scratch
 	return d, nil
 }
@@ -117,6 +119,9 @@ var decoders = map[stream.Platform]func(*Decoder, value){
 	stream.LiveJournal: (*Decoder).livejournal,
 	stream.Generic:     (*Decoder).generic,
 }
+
+// fieldsOf are the members that decoders ask for by number. The others ask by name.
+var fieldsOf = map[stream.Platform]map[string]uint8{stream.Twitter: fieldsOfTwitter}
 
 // bom is the byte order mark that some exporters put before UTF-8.
 var bom = []byte("\xef\xbb\xbf")

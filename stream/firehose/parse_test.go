@@ -22,12 +22,17 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	d := decoder(f, stream.Generic)
+	d := decoder(f, stream.Twitter)
 	f.Fuzz(func(t *testing.T, s string) {
 		v, fault := d.document.parse(s)
 		valid := json.Valid([]byte(s))
 		if gjson.Valid(s) != valid {
 			t.Logf("%q: gjson and encoding/json disagree", s)
+		}
+		fresh := decoder(t, stream.Twitter)
+		fromNothing, faultFromNothing := fresh.document.parse(s)
+		if (fault == nil) != (faultFromNothing == nil) || fault != nil && *fault != *faultFromNothing {
+			t.Fatalf("%q: %v, but without names that were met before %v", s, fault, faultFromNothing)
 		}
 		large, faultOfLarge := d.payload.parseWithin(s, 2)
 		if (fault == nil) != (faultOfLarge == nil) || fault != nil && *fault != *faultOfLarge {
@@ -44,16 +49,19 @@ func FuzzParse(f *testing.F) {
 		}
 		compare(t, d, v)
 		compare(t, d, large)
-		var walk []string
-		walked(v, func(at string) { walk = append(walk, at) })
-		walked(large, func(at string) {
-			if len(walk) == 0 || walk[0] != at {
-				t.Fatalf("%q without an index: %s instead of %q", s, at, walk)
+		var want []string
+		walked(v, func(at string) { want = append(want, at) })
+		for what, other := range map[string]value{"without an index": large, "without names that were met before": fromNothing} {
+			n := 0
+			walked(other, func(at string) {
+				if n >= len(want) || want[n] != at {
+					t.Fatalf("%q %s: %s is number %d of %q", s, what, at, n, want)
+				}
+				n++
+			})
+			if n < len(want) {
+				t.Fatalf("%q %s ends before %q", s, what, want[n:])
 			}
-			walk = walk[1:]
-		})
-		if len(walk) > 0 {
-			t.Fatalf("%q without an index ends before %q", s, walk)
 		}
 		d.scratch.reset()
 	})
@@ -63,9 +71,15 @@ func FuzzParse(f *testing.F) {
 func walked(v value, yield func(at string)) {
 	n, whole := v.integer()
 	yield(fmt.Sprintf("%q %q %q %t%t%t %t %d %t", v.raw(), v.inner(), v.id(), v.filled(), v.yes(), v.stated(), v.is("a"), n, whole))
+	var spread tweet
+	spread.read(v)
 	for key, m := range v.members {
-		yield(fmt.Sprintf("%q:", key))
+		field := fieldsOfTwitter[key]
+		yield(fmt.Sprintf("%q %q %d %t:", key, m.name(), field, field != 0 && spread[field].raw() == m.raw()))
 		walked(m, yield)
+	}
+	for field, m := range v.fields {
+		yield(fmt.Sprint(field, m.raw()))
 	}
 	for m := range v.elements {
 		walked(m, yield)

@@ -13,112 +13,81 @@ import (
 // milliseconds. So that every feed gives one tweet the same time, the time in the id is taken whenever it lies within
 // one second of the stated one, and when none is stated (v2 without tweet.fields).
 
-// tweet holds the members of one status, v1.1 or v2, and of the stream messages that stand in its place.
-type tweet struct {
-	id, idStr, createdAt, timestampMS value
+// tweet holds the members of one status, v1.1 or v2, and of the stream messages that stand in its place, by field.
+type tweet [tweetFields]value
 
-	text, fullText, extended, note value
-	entities, lang                 value
+// The fields of a tweet, and of its author.
+const (
+	_ uint8 = iota // what nobody reads
+	theID
+	theIDStr
+	theCreatedAt
+	theTimestampMS
+	theText
+	theFullText
+	theExtended
+	theNote
+	theEntities
+	theLang
+	theUser
+	theAuthor // v2: the id
+	theReplyID
+	theReplyIDStr
+	theReplyUser
+	theReplyUserStr
+	theReplyTo
+	theRetweeted
+	theLikes
+	theShares
+	theReferenced // v2
+	theMetrics
+	theHistory
+	theConversation
+	theData // v2 envelope
+	theIncludes
+	theErrors
+	theAction // v2 compliance
+	theRedactedAt
+	theBody // Gnip
+	theActor
+	thePostedTime
+	theStatuses // REST search, site streams, problems
+	theForUser
+	theStatus
+	theDetail
+	theEvent
+	theNotice // what makes it a stream message without a status
+	theScreenName
+	theName
+	theFollowers
+	tweetFields
+)
 
-	user, author                      value // v1.1: the object; v2: the id
-	replyID, replyIDStr               value
-	replyUser, replyUserStr, replyTo  value
-	retweeted                         value
-	likes, shares                     value
-	referenced, metrics, history      value // v2
-	conversation                      value // v2
-	data, includes, errors            value // v2 envelope
-	action, redactedAt                value // v2 compliance
-	body, actor, postedTime           value // Gnip
-	statuses, forUser, status, detail value // REST search, site streams, problems
-	event, notice                     value
-	noticeName                        string // member that makes it a stream message without a status
+// fieldsOfTwitter says which field a member is. Where several are one, the last one in the text counts.
+var fieldsOfTwitter = map[string]uint8{
+	"id": theID, "id_str": theIDStr, "created_at": theCreatedAt, "timestamp_ms": theTimestampMS,
+	"text": theText, "full_text": theFullText, "extended_tweet": theExtended, "note_tweet": theNote, "entities": theEntities, "lang": theLang,
+	"user": theUser, "author_id": theAuthor,
+	"in_reply_to_status_id": theReplyID, "in_reply_to_status_id_str": theReplyIDStr,
+	"in_reply_to_user_id": theReplyUser, "in_reply_to_user_id_str": theReplyUserStr, "in_reply_to_screen_name": theReplyTo,
+	"retweeted_status": theRetweeted, "favorite_count": theLikes, "retweet_count": theShares,
+	"referenced_tweets": theReferenced, "public_metrics": theMetrics, "edit_history_tweet_ids": theHistory, "conversation_id": theConversation,
+	"data": theData, "includes": theIncludes, "errors": theErrors, "error": theErrors,
+	"action": theAction, "redacted_at": theRedactedAt,
+	"body": theBody, "actor": theActor, "postedTime": thePostedTime,
+	"statuses": theStatuses, "results": theStatuses, "tweet_create_events": theStatuses, "message": theStatus, "tweet": theStatus,
+	"for_user": theForUser, "for_user_str": theForUser, "for_user_id": theForUser, "detail": theDetail, "event": theEvent,
+	"delete": theNotice, "limit": theNotice, "scrub_geo": theNotice, "status_withheld": theNotice, "user_withheld": theNotice,
+	"disconnect": theNotice, "warning": theNotice, "friends": theNotice, "friends_str": theNotice, "direct_message": theNotice,
+	"control": theNotice, "info": theNotice, "user_update": theNotice, "tweet_delete_events": theNotice, "favorite_events": theNotice,
+	"follow_events": theNotice, "direct_message_events": theNotice,
+	"screen_name": theScreenName, "name": theName, "followers_count": theFollowers,
 }
 
 // read notes where the members of a status, or of a message that stands in its place, are; nothing is decoded yet.
 func (t *tweet) read(v value) {
-	for key, m := range v.members {
-		switch key {
-		case "id":
-			t.id = m
-		case "id_str":
-			t.idStr = m
-		case "created_at":
-			t.createdAt = m
-		case "timestamp_ms":
-			t.timestampMS = m
-		case "text":
-			t.text = m
-		case "full_text":
-			t.fullText = m
-		case "extended_tweet":
-			t.extended = m
-		case "note_tweet":
-			t.note = m
-		case "entities":
-			t.entities = m
-		case "lang":
-			t.lang = m
-		case "user":
-			t.user = m
-		case "author_id":
-			t.author = m
-		case "in_reply_to_status_id":
-			t.replyID = m
-		case "in_reply_to_status_id_str":
-			t.replyIDStr = m
-		case "in_reply_to_user_id":
-			t.replyUser = m
-		case "in_reply_to_user_id_str":
-			t.replyUserStr = m
-		case "in_reply_to_screen_name":
-			t.replyTo = m
-		case "retweeted_status":
-			t.retweeted = m
-		case "favorite_count":
-			t.likes = m
-		case "retweet_count":
-			t.shares = m
-		case "referenced_tweets":
-			t.referenced = m
-		case "public_metrics":
-			t.metrics = m
-		case "edit_history_tweet_ids":
-			t.history = m
-		case "conversation_id":
-			t.conversation = m
-		case "data":
-			t.data = m
-		case "includes":
-			t.includes = m
-		case "errors", "error":
-			t.errors = m
-		case "action":
-			t.action = m
-		case "redacted_at":
-			t.redactedAt = m
-		case "body":
-			t.body = m
-		case "actor":
-			t.actor = m
-		case "postedTime":
-			t.postedTime = m
-		case "statuses", "results", "tweet_create_events":
-			t.statuses = m
-		case "message", "tweet":
-			t.status = m
-		case "for_user", "for_user_str", "for_user_id":
-			t.forUser = m
-		case "detail":
-			t.detail = m
-		case "event":
-			t.event = m
-		case "delete", "limit", "scrub_geo", "status_withheld", "user_withheld", "disconnect", "warning", "friends", "friends_str",
-			"direct_message", "control", "info", "user_update", "tweet_delete_events", "favorite_events", "follow_events",
-			"direct_message_events":
-			t.notice, t.noticeName = m, key
-		}
-	}
+	v.spread(t[:])
+	t[0] = value{}
 }
 
 func (d *Decoder) twitter(record value) {
@@ -135,33 +104,33 @@ func (d *Decoder) tweet(v value) {
 	var t tweet
 	t.read(v)
 	switch {
-	case t.data.stated():
+	case t[theData].stated():
 		d.tweetsV2(&t)
-	case t.body.there() || t.actor.object() || t.postedTime.there():
+	case t[theBody].there() || t[theActor].object() || t[thePostedTime].there():
 		d.activity(v)
-	case t.action.quoted() && (t.id.there() || t.idStr.there()):
+	case t[theAction].quoted() && (t[theID].there() || t[theIDStr].there()):
 		d.compliance(&t)
-	case t.statuses.array():
+	case t[theStatuses].array():
 		n := len(d.items) + len(d.faults)
-		for element := range t.statuses.elements {
+		for element := range t[theStatuses].elements {
 			d.tweet(element)
 		}
 		if n == len(d.items)+len(d.faults) {
 			d.note(stream.Other, "no statuses")
 		}
-	case t.status.object() && t.forUser.there():
-		d.tweet(t.status) // a site stream wraps every message
-	case t.event.quoted():
+	case t[theStatus].object() && t[theForUser].there():
+		d.tweet(t[theStatus]) // a site stream wraps every message
+	case t[theEvent].quoted():
 		d.twitterEvent(v, &t)
-	case t.noticeName != "" && !t.text.there() && !t.fullText.there():
+	case t[theNotice].name() != "" && !t[theText].there() && !t[theFullText].there():
 		d.twitterNotice(&t)
-	case t.errors.filled(), t.detail.quoted():
+	case t[theErrors].filled(), t[theDetail].quoted():
 		d.errorResponse(v)
-	case t.author.there() || t.history.there() || t.referenced.there():
+	case t[theAuthor].there() || t[theHistory].there() || t[theReferenced].there():
 		d.tweetV2(&t)
-	case t.id.there() || t.idStr.there() || t.text.there() || t.fullText.there():
+	case t[theID].there() || t[theIDStr].there() || t[theText].there() || t[theFullText].there():
 		d.tweetV1(&t)
-	case t.includes.there():
+	case t[theIncludes].there():
 		d.note(stream.Other, "includes only")
 	}
 }
@@ -169,27 +138,27 @@ func (d *Decoder) tweet(v value) {
 // tweetV1 adds a v1.1 status.
 func (d *Decoder) tweetV1(t *tweet) {
 	it := d.blank(stream.Post)
-	it.ID = id(t.idStr, t.id)
-	stated := oneOf(t.timestampMS, t.createdAt)
+	it.ID = id(t[theIDStr], t[theID])
+	stated := oneOf(t[theTimestampMS], t[theCreatedAt])
 	it.PublishedAt = tweetTime(it.ID, stated)
-	d.tweetUser(&it, t.user)
-	it.Lang = twitterLang(t.lang)
-	it.Likes, it.Shares = t.likes.count(), t.shares.count()
+	d.tweetUser(&it, t[theUser])
+	it.Lang = twitterLang(t[theLang])
+	it.Likes, it.Shares = t[theLikes].count(), t[theShares].count()
 	it.URL = d.tweetURL(it.Author.Name, it.ID)
 
 	var addressed stream.Account
-	if t.retweeted.object() {
+	if t[theRetweeted].object() {
 		var o tweet
-		o.read(t.retweeted)
+		o.read(t[theRetweeted])
 		it.Kind = stream.Repost
-		it.RepostOf = id(o.idStr, o.id)
-		it.RepostAuthor = d.v1Account(o.user)
+		it.RepostOf = id(o[theIDStr], o[theID])
+		it.RepostAuthor = d.v1Account(o[theUser])
 		addressed = it.RepostAuthor
 		d.tweetText(&it, &o)
 	} else {
 		d.tweetText(&it, t)
-		it.ParentID = id(t.replyIDStr, t.replyID)
-		it.ParentAuthor = stream.Account{ID: id(t.replyUserStr, t.replyUser), Name: d.name(t.replyTo)}
+		it.ParentID = id(t[theReplyIDStr], t[theReplyID])
+		it.ParentAuthor = stream.Account{ID: id(t[theReplyUserStr], t[theReplyUser]), Name: d.name(t[theReplyTo])}
 		addressed = it.ParentAuthor
 		if it.ParentID != "" {
 			it.Kind = stream.Comment
@@ -202,9 +171,9 @@ func (d *Decoder) tweetV1(t *tweet) {
 
 // tweetText reads the whole text of a v1.1 status and the accounts it names.
 func (d *Decoder) tweetText(it *stream.Item, t *tweet) {
-	text, entities := oneOf(t.fullText, t.text), t.entities
-	if t.extended.object() {
-		for key, m := range t.extended.members {
+	text, entities := oneOf(t[theFullText], t[theText]), t[theEntities]
+	if t[theExtended].object() {
+		for key, m := range t[theExtended].members {
 			switch key {
 			case "full_text":
 				text = m
@@ -222,13 +191,13 @@ func (d *Decoder) tweetText(it *stream.Item, t *tweet) {
 // v1Account reads id and screen name of a v1.1 user or user mention.
 func (d *Decoder) v1Account(v value) stream.Account {
 	var number, str, name value
-	for key, m := range v.members {
-		switch key {
-		case "id":
+	for field, m := range v.fields {
+		switch field {
+		case theID:
 			number = m
-		case "id_str":
+		case theIDStr:
 			str = m
-		case "screen_name":
+		case theScreenName:
 			name = m
 		}
 		if str.there() && name.there() {
@@ -241,17 +210,17 @@ func (d *Decoder) v1Account(v value) stream.Account {
 // tweetUser reads the author of a v1.1 status.
 func (d *Decoder) tweetUser(it *stream.Item, v value) {
 	var number, str value
-	for key, m := range v.members {
-		switch key {
-		case "id":
+	for field, m := range v.fields {
+		switch field {
+		case theID:
 			number = m
-		case "id_str":
+		case theIDStr:
 			str = m
-		case "screen_name":
+		case theScreenName:
 			it.Author.Name = d.name(m)
-		case "name":
+		case theName:
 			it.AuthorName = d.name(m)
-		case "followers_count":
+		case theFollowers:
 			it.Followers = m.count()
 		}
 		if str.there() && it.Author.Name != "" && it.AuthorName != "" && it.Followers.Known() {
@@ -307,29 +276,29 @@ func (d *Decoder) tweetURL(name, id string) string {
 
 // twitterNotice adds a stream message without a status.
 func (d *Decoder) twitterNotice(t *tweet) {
-	switch t.noticeName {
+	switch t[theNotice].name() {
 	case "delete":
-		d.tweetDelete(t.notice, t.timestampMS)
+		d.tweetDelete(t[theNotice], t[theTimestampMS])
 	case "tweet_delete_events":
-		for element := range t.notice.elements {
+		for element := range t[theNotice].elements {
 			d.tweetDelete(element, value{})
 		}
 	case "direct_message":
-		d.directMessage(t.notice)
+		d.directMessage(t[theNotice])
 	case "favorite_events":
-		for element := range t.notice.elements {
+		for element := range t[theNotice].elements {
 			var status tweet
 			status.read(element.get("favorited_status"))
 			it := d.blank(stream.Reaction)
 			it.ID = element.get("id").id()
-			it.ParentID = id(status.idStr, status.id)
+			it.ParentID = id(status[theIDStr], status[theID])
 			d.tweetUser(&it, element.get("user"))
 			it.PublishedAt, _ = moment(oneOf(element.get("timestamp_ms"), element.get("created_at")))
 			it.Note = "favorite"
 			d.add(&it, value{})
 		}
 	default:
-		d.note(stream.Notice, t.noticeName)
+		d.note(stream.Notice, t[theNotice].name())
 	}
 }
 
@@ -354,21 +323,21 @@ func (d *Decoder) directMessage(v value) {
 	it := d.blank(stream.Message)
 	var t tweet
 	t.read(v)
-	it.ID = id(t.idStr, t.id)
-	it.PublishedAt = tweetTime(it.ID, t.createdAt)
+	it.ID = id(t[theIDStr], t[theID])
+	it.PublishedAt = tweetTime(it.ID, t[theCreatedAt])
 	d.tweetUser(&it, v.get("sender"))
 	it.ParentAuthor = d.v1Account(v.get("recipient"))
-	it.Text = fewEntities(d.text(t.text, MaxText))
+	it.Text = fewEntities(d.text(t[theText], MaxText))
 	d.pair(&it, it.ParentAuthor)
-	d.add(&it, t.createdAt)
+	d.add(&it, t[theCreatedAt])
 }
 
 // twitterEvent adds an event of the user stream: {"event":"follow","source":…,"target":…,"target_object":…}.
 func (d *Decoder) twitterEvent(v value, t *tweet) {
-	what := d.name(t.event)
+	what := d.name(t[theEvent])
 	it := d.blank(stream.Other)
 	it.Note = what
-	it.PublishedAt, _ = moment(t.createdAt)
+	it.PublishedAt, _ = moment(t[theCreatedAt])
 	d.tweetUser(&it, v.get("source"))
 	target := d.v1Account(v.get("target"))
 	switch what {

@@ -45,10 +45,10 @@ func (n *twitterIncludes) read(v value) {
 
 // tweetsV2 adds what a v2 response holds: one tweet (streams), several (searches), or a compliance event.
 func (d *Decoder) tweetsV2(envelope *tweet) {
-	d.includes.read(envelope.includes)
-	if envelope.data.array() {
+	d.includes.read(envelope[theIncludes])
+	if envelope[theData].array() {
 		n := len(d.items) + len(d.faults)
-		for element := range envelope.data.elements {
+		for element := range envelope[theData].elements {
 			var t tweet
 			t.read(element)
 			d.anyV2(&t)
@@ -59,19 +59,19 @@ func (d *Decoder) tweetsV2(envelope *tweet) {
 		return
 	}
 	var t tweet
-	t.read(envelope.data)
+	t.read(envelope[theData])
 	d.anyV2(&t)
 }
 
 func (d *Decoder) anyV2(t *tweet) {
 	switch {
-	case t.noticeName == "delete":
-		d.tweetDelete(t.notice, value{})
-	case t.noticeName != "" && !t.id.there():
-		d.note(stream.Notice, t.noticeName)
-	case t.action.quoted():
+	case t[theNotice].name() == "delete":
+		d.tweetDelete(t[theNotice], value{})
+	case t[theNotice].name() != "" && !t[theID].there():
+		d.note(stream.Notice, t[theNotice].name())
+	case t[theAction].quoted():
 		d.compliance(t)
-	case !t.id.there() && !t.text.there():
+	case !t[theID].there() && !t[theText].there():
 		d.note(stream.Other, "v2 object")
 	default:
 		d.tweetV2(t)
@@ -81,9 +81,9 @@ func (d *Decoder) anyV2(t *tweet) {
 // tweetV2 adds a v2 tweet; its users and the tweets it refers to are looked up in the includes.
 func (d *Decoder) tweetV2(t *tweet) {
 	it := d.blank(stream.Post)
-	it.ID = t.id.id()
-	it.PublishedAt = tweetTime(it.ID, t.createdAt)
-	it.Author.ID = t.author.id()
+	it.ID = t[theID].id()
+	it.PublishedAt = tweetTime(it.ID, t[theCreatedAt])
+	it.Author.ID = t[theAuthor].id()
 	if user, ok := d.includes.users[it.Author.ID]; ok && it.Author.ID != "" {
 		for key, m := range user.members {
 			switch key {
@@ -97,8 +97,8 @@ func (d *Decoder) tweetV2(t *tweet) {
 		}
 	}
 	it.URL = d.tweetURL(it.Author.Name, it.ID)
-	it.Lang = twitterLang(t.lang)
-	for key, m := range t.metrics.members {
+	it.Lang = twitterLang(t[theLang])
+	for key, m := range t[theMetrics].members {
 		switch key {
 		case "like_count":
 			it.Likes = m.count()
@@ -111,7 +111,7 @@ func (d *Decoder) tweetV2(t *tweet) {
 	var addressed stream.Account
 	source := t
 	var original tweet
-	for ref := range t.referenced.elements {
+	for ref := range t[theReferenced].elements {
 		refID := ref.get("id")
 		switch kind := ref.get("type"); {
 		case kind.is("replied_to"):
@@ -124,23 +124,23 @@ func (d *Decoder) tweetV2(t *tweet) {
 			if v, ok := d.includes.tweets[refID.inner()]; ok {
 				original.read(v)
 				source = &original
-				it.RepostAuthor = d.accountV2(original.author, value{})
+				it.RepostAuthor = d.accountV2(original[theAuthor], value{})
 			}
 		}
 	}
 	if it.Kind == stream.Repost {
 		// Without the original in the includes, its author is the first account that the outer "RT @…:" names.
 		if it.RepostAuthor.ID == "" {
-			first := t.entities.get("mentions").first()
+			first := t[theEntities].get("mentions").first()
 			it.RepostAuthor = d.accountV2(first.get("id"), first.get("username"))
 		}
 		addressed = it.RepostAuthor
 	} else {
-		it.ParentAuthor = d.accountV2(t.replyUser, value{})
+		it.ParentAuthor = d.accountV2(t[theReplyUser], value{})
 		addressed = it.ParentAuthor
 	}
-	text, entities := source.text, source.entities
-	for key, m := range source.note.members {
+	text, entities := source[theText], source[theEntities]
+	for key, m := range source[theNote].members {
 		switch key {
 		case "text":
 			text = m
@@ -160,11 +160,11 @@ func (d *Decoder) tweetV2(t *tweet) {
 		}
 	}
 	d.pair(&it, addressed)
-	d.versionV2(&it, t.history)
-	if root := t.conversation.id(); root != it.ID && root != it.OriginID {
+	d.versionV2(&it, t[theHistory])
+	if root := t[theConversation].id(); root != it.ID && root != it.OriginID {
 		it.RootID = root
 	}
-	d.add(&it, t.createdAt)
+	d.add(&it, t[theCreatedAt])
 }
 
 // versionV2 makes a tweet that is a later version of another an edit of that one: each version has an id of its own,
@@ -197,13 +197,13 @@ func (d *Decoder) accountV2(number, name value) stream.Account {
 // compliance adds a record of the batch compliance API: {"id","action","created_at","redacted_at","reason"}. Only
 // "delete" is known as an action on tweets.
 func (d *Decoder) compliance(t *tweet) {
-	if !t.action.is("delete") {
-		d.note(stream.Notice, d.name(t.action))
+	if !t[theAction].is("delete") {
+		d.note(stream.Notice, d.name(t[theAction]))
 		return
 	}
 	it := d.blank(stream.Delete)
-	it.ID = id(t.idStr, t.id)
-	it.PublishedAt, _ = moment(t.redactedAt) // created_at is the tweet's
+	it.ID = id(t[theIDStr], t[theID])
+	it.PublishedAt, _ = moment(t[theRedactedAt]) // created_at is the tweet's
 	it.Note = "delete"
 	d.add(&it, value{})
 }

@@ -55,7 +55,7 @@ func (v value) members(yield func(key string, member value) bool) {
 	}
 	doc := v.doc
 	if v.node == unindexed {
-		gjson.Parse(doc.text).ForEach(func(key, member gjson.Result) bool { return yield(key.Str, doc.view(member.Raw)) })
+		gjson.Parse(doc.text).ForEach(func(key, member gjson.Result) bool { return yield(key.Str, doc.view(key.Str, member.Raw)) })
 		return
 	}
 	for at, end := v.node+1, doc.nodes[v.node].next; at < end; {
@@ -72,6 +72,59 @@ func (v value) members(yield func(key string, member value) bool) {
 	}
 }
 
+// fields calls yield for every member of an object, in order, with its number among those that the decoder wants (names.fields; 0 if it
+// does not).
+func (v value) fields(yield func(field uint8, member value) bool) {
+	if v.node == unindexed {
+		v.members(func(key string, member value) bool { return yield(v.doc.names.fields[key], member) })
+		return
+	}
+	if v.kind != kindObject {
+		return
+	}
+	doc := v.doc
+	for at, end := v.node+1, doc.nodes[v.node].next; at < end; {
+		n := &doc.nodes[at]
+		next := n.next
+		if !yield(n.field, value{doc: doc, node: at, kind: n.kind}) {
+			return
+		}
+		at = next
+	}
+}
+
+// spread writes the members of an object into list, by field; of several that are one field the last one.
+func (v value) spread(list []value) {
+	if v.node == unindexed || v.kind != kindObject {
+		for field, m := range v.fields {
+			list[field] = m
+		}
+		return
+	}
+	doc := v.doc
+	for at, end := v.node+1, doc.nodes[v.node].next; at < end; {
+		n := &doc.nodes[at]
+		list[n.field] = value{doc: doc, node: at, kind: n.kind}
+		at = n.next
+	}
+}
+
+// name returns the name of a member, or "".
+func (v value) name() string {
+	switch {
+	case v.doc == nil:
+		return ""
+	case v.node == unindexed:
+		return v.doc.name
+	}
+	n := &v.doc.nodes[v.node]
+	name := v.doc.text[n.name:n.nameEnd]
+	if n.nameFlags&escaped != 0 {
+		return v.doc.scratch.unescape(name)
+	}
+	return name
+}
+
 // elements calls yield for every element of an array, in order; of anything else there are none.
 func (v value) elements(yield func(element value) bool) {
 	if v.kind != kindArray {
@@ -79,7 +132,7 @@ func (v value) elements(yield func(element value) bool) {
 	}
 	doc := v.doc
 	if v.node == unindexed {
-		gjson.Parse(doc.text).ForEach(func(_, element gjson.Result) bool { return yield(doc.view(element.Raw)) })
+		gjson.Parse(doc.text).ForEach(func(_, element gjson.Result) bool { return yield(doc.view("", element.Raw)) })
 		return
 	}
 	for at, end := v.node+1, doc.nodes[v.node].next; at < end; {
