@@ -81,7 +81,11 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	if err := p.labelWaiting(ctx); err != nil {
 		return err
 	}
-	return p.end(ctx, &batch)
+	if err := p.end(ctx, &batch); err != nil {
+		return err
+	}
+	batch.Release() // what is kept of it was copied
+	return nil
 }
 
 // maxCopies is how many dead letters of one record carry it. A list of thousands of broken elements would else be written thousands of

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +28,8 @@ func (k *keeper) Flush(_ context.Context, rows *task.Rows) error {
 
 func (k *keeper) Send(context.Context, []stream.DeadLetter) error { return nil }
 
-// TestRowsOwnTheirMemory: what waits for a flush does not change with the records that it came from, whose memory is that of a fetch.
+// TestRowsOwnTheirMemory: what waits for a flush does not change with the records that it came from, whose memory is that of a fetch and used
+// for the next one; nor do the messages made of later records.
 func TestRowsOwnTheirMemory(t *testing.T) {
 	model, err := sentiment.Default()
 	if err != nil {
@@ -35,17 +37,18 @@ func TestRowsOwnTheirMemory(t *testing.T) {
 	}
 	erasures, communities, letters := 0, 0, 0
 	for platform, records := range firehose(t, 1200) {
-		run := func(records []stream.Record, spoil bool) task.Rows {
-			kept := &keeper{}
+		run := func(records []stream.Record, spoil bool) (task.Rows, []message) {
+			kept, out := &keeper{}, &outbox{}
 			p := stream.Partition{Topic: "firehose." + string(platform)}
 			cfg := example(t, model)
 			cfg.Sink, cfg.Dead = kept, kept
-			proc, err := ingest.New(cfg, platform, p, &outbox{}, &observer{})
+			proc, err := ingest.New(cfg, platform, p, out, &observer{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range records {
-				if err := proc.Process(t.Context(), kafka.Batch{Records: records[i : i+1], Next: records[i].Offset + 1}); err != nil {
+				b := kafka.Batch{Records: records[i : i+1], Next: records[i].Offset + 1, End: int64(len(records))}
+				if err := proc.Process(t.Context(), b); err != nil {
 					t.Fatal(err)
 				}
 				if spoil {
@@ -57,14 +60,18 @@ func TestRowsOwnTheirMemory(t *testing.T) {
 			if _, err := proc.Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			return kept.rows
+			return kept.rows, out.sent
 		}
 		copied := make([]stream.Record, len(records))
 		for i := range records {
 			copied[i] = records[i]
 			copied[i].Value = bytes.Clone(records[i].Value)
 		}
-		want, got := run(records, false), run(copied, true)
+		want, wantSent := run(records, false)
+		got, gotSent := run(copied, true)
+		if !slices.EqualFunc(wantSent, gotSent, func(a, b message) bool { return bytes.Equal(a.key, b.key) && bytes.Equal(a.value, b.value) }) {
+			t.Errorf("%s: the messages changed with their records", platform)
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: rows changed with their records:\n%s", platform, diff)
 		}

@@ -91,9 +91,9 @@ func (f *fetcher) negotiate(ctx context.Context) error {
 	return fmt.Errorf("the broker takes no fetch requests: %w", kafkago.UnsupportedVersion)
 }
 
-// fetch asks for what follows the offset, and waits for it no longer than cfg.MaxWait at the broker. An error code of the broker is a
-// kafkago.Error.
-func (f *fetcher) fetch(offset int64, cfg *ReaderConfig) (fetched, error) {
+// fetch asks for what follows the offset, and waits for it no longer than cfg.MaxWait at the broker. What it returns is a part of memory. An
+// error code of the broker is a kafkago.Error.
+func (f *fetcher) fetch(offset int64, cfg *ReaderConfig, memory *frame) (fetched, error) {
 	if err := f.conn.SetDeadline(time.Now().Add(cfg.MaxWait + 10*time.Second)); err != nil {
 		return fetched{}, err
 	}
@@ -102,11 +102,11 @@ func (f *fetcher) fetch(offset int64, cfg *ReaderConfig) (fetched, error) {
 	if _, err := f.conn.Write(f.request); err != nil {
 		return fetched{}, err
 	}
-	body, err := readFrame(f.conn, cfg.MaxBytes)
-	if err != nil {
+	var err error
+	if memory.body, err = readFrame(f.conn, cfg.MaxBytes, memory.body); err != nil {
 		return fetched{}, err
 	}
-	return f.parse(body)
+	return f.parse(memory.body)
 }
 
 // appendRequest appends a fetch request with its length before it.
@@ -150,8 +150,9 @@ func (f *fetcher) appendRequest(b []byte, offset int64, cfg *ReaderConfig) []byt
 	return b
 }
 
-// readFrame reads the bytes that stand behind their length. More than expected are not made room for before they are there.
-func readFrame(r io.Reader, expected int) ([]byte, error) {
+// readFrame reads the bytes that stand behind their length, into the memory of frame if it is large enough. More than expected are not made
+// room for before they are there.
+func readFrame(r io.Reader, expected int, frame []byte) ([]byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
@@ -161,18 +162,20 @@ func readFrame(r io.Reader, expected int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: a length of %d", errBadAnswer, size)
 	}
 	const around = 4 << 10 // of an answer beside its records
-	frame := make([]byte, 0, min(size, expected+around))
+	if want := min(size, expected+around); cap(frame) < want {
+		frame = make([]byte, 0, want)
+	}
+	frame = frame[:0]
 	for {
-		n, err := io.ReadFull(r, frame[len(frame):cap(frame)])
+		n, err := io.ReadFull(r, frame[len(frame):min(cap(frame), size)])
 		frame = frame[:len(frame)+n]
 		if err != nil {
 			return nil, err
 		}
-		if len(frame) >= size {
-			return frame[:size], nil
+		if len(frame) == size {
+			return frame, nil
 		}
 		frame = slices.Grow(frame, min(size-len(frame), 2*len(frame)))
-		frame = frame[:len(frame):min(cap(frame), size)]
 	}
 }
 

@@ -270,19 +270,26 @@ func BenchmarkRead(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	b.SetBytes(n * 2000)
-	b.ReportAllocs()
 	done := errors.New("done")
-	for b.Loop() {
-		err := c.Read(b.Context(), p, 0, kafka.ReaderConfig{}, func(_ context.Context, batch kafka.Batch) error {
-			if batch.Next == n {
-				return done
+	for _, release := range []bool{false, true} {
+		b.Run(fmt.Sprintf("release=%t", release), func(b *testing.B) {
+			b.SetBytes(n * 2000)
+			b.ReportAllocs()
+			for b.Loop() {
+				err := c.Read(b.Context(), p, 0, kafka.ReaderConfig{}, func(_ context.Context, batch kafka.Batch) error {
+					if release {
+						batch.Release()
+					}
+					if batch.Next == n {
+						return done
+					}
+					return nil
+				})
+				if !errors.Is(err, done) {
+					b.Fatal(err)
+				}
 			}
-			return nil
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
-		if !errors.Is(err, done) {
-			b.Fatal(err)
-		}
 	}
-	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }

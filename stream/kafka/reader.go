@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -19,6 +20,8 @@ type Batch struct {
 	Gap     int64 // offsets before this batch that retention had already removed
 	// At is when the broker answered: an empty batch says that the partition held nothing new then, however long it has waited since.
 	At time.Time
+
+	frames []*frame // what the records are parts of
 }
 
 // ErrPositionBeyondEnd says that a partition ends before the position that we hold for it: the topic was recreated or
@@ -80,6 +83,7 @@ type reader struct {
 	out       func(context.Context, Batch) error
 	last      stream.Tail // of what was handed over
 	fatal     error
+	released  atomic.Bool // whoever takes the batches gives their memory back
 }
 
 // session reads over one connection until something breaks. It always returns an error. It begins with the last record that was handed
@@ -100,11 +104,12 @@ func (r *reader) session(ctx context.Context) error {
 		}
 	}()
 	for {
-		got, err := f.fetch(from, &r.cfg)
+		memory := r.frame()
+		got, err := f.fetch(from, &r.cfg, memory)
 		if err != nil {
 			return err
 		}
-		if from, err = r.drain(ctx, from, &got); err != nil {
+		if from, err = r.drain(ctx, from, &got, memory); err != nil {
 			return err
 		}
 	}
@@ -138,13 +143,16 @@ func (r *reader) locate(ctx context.Context) (int64, error) {
 	return r.next, nil
 }
 
-// drain hands over what a fetch from that offset brought in batches of at most MaxRecords, and returns where to fetch next.
-func (r *reader) drain(ctx context.Context, from int64, got *fetched) (int64, error) {
+// drain hands over what a fetch from that offset brought into memory, in batches of at most MaxRecords, and returns where to fetch next.
+func (r *reader) drain(ctx context.Context, from int64, got *fetched, memory *frame) (int64, error) {
 	at := time.Now()
-	all, next, err := parseRecords(r.partition, got.records)
+	all, next, err := parseRecords(r.partition, got.records, memory.records[:0])
+	memory.records = all
+	memory.users.Store(1)
+	defer memory.release()
 	records := all[:0:0]
 	emit := func() error {
-		b := Batch{Records: records, Next: r.next, End: max(got.end, r.next), Gap: r.gap, At: at}
+		b := Batch{Records: records, Next: r.next, End: max(got.end, r.next), Gap: r.gap, At: at, frames: memory.use()}
 		r.last = LastOf(&b, r.last)
 		r.gap, records = 0, nil
 		if err := r.out(ctx, b); err != nil {

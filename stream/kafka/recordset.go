@@ -17,11 +17,11 @@ import (
 // logAppendTime is the bit of a batch's attributes that says that the largest timestamp, the broker's, is that of all its records.
 const logAppendTime = 0x08
 
-// parseRecords returns the records of a fetch, which consists of record batches of which the last one may be cut off. Keys and values
+// parseRecords appends to dst the records of a fetch, which consists of record batches of which the last one may be cut off. Keys and values
 // are parts of set, or of what it holds when it is decompressed. next is the offset after the last batch, which compaction and markers of
 // transactions can leave without a record; −1 if there is no batch. What was read before an error is returned with it.
-func parseRecords(p stream.Partition, set []byte) (records []stream.Record, next int64, err error) {
-	next = -1
+func parseRecords(p stream.Partition, set []byte, dst []stream.Record) (records []stream.Record, next int64, err error) {
+	next, records = -1, slices.Grow(dst, countRecords(set))
 	for len(set) > batchMagicAt {
 		size := int(int32(binary.BigEndian.Uint32(set[batchLengthAt:])))
 		if size > len(set)-lengthEnd {
@@ -55,6 +55,25 @@ func parseRecords(p stream.Partition, set []byte) (records []stream.Record, next
 	return records, next, nil
 }
 
+// countRecords returns how many records the batches of a fetch say that they hold, as far as that can be.
+func countRecords(set []byte) int {
+	total := 0
+	for len(set) >= batchHead {
+		size := int(int32(binary.BigEndian.Uint32(set[batchLengthAt:])))
+		if size < batchHead-lengthEnd || size > len(set)-lengthEnd {
+			break
+		}
+		if count := int(int32(binary.BigEndian.Uint32(set[batchCountAt:]))); set[batchMagicAt] == 2 && count > 0 && count <= size/leastRecord {
+			total += count
+		}
+		set = set[lengthEnd+size:]
+	}
+	return total
+}
+
+// leastRecord is the least size of a record in bytes.
+const leastRecord = 7
+
 // errBadBatch says that a record batch does not hold what it says.
 var errBadBatch = errors.New("the batch is broken")
 
@@ -77,8 +96,7 @@ func appendBatchRecords(dst []stream.Record, p stream.Partition, batch []byte) (
 			return dst, err
 		}
 	}
-	const least = 7 // bytes of a record
-	if count < 0 || count > len(data)/least || base < 0 || int32(order.Uint32(batch[batchLastDeltaAt:])) < 0 {
+	if count < 0 || count > len(data)/leastRecord || base < 0 || int32(order.Uint32(batch[batchLastDeltaAt:])) < 0 {
 		return dst, fmt.Errorf("%w: %d records in %d bytes from offset %d on", errBadBatch, count, len(data), base)
 	}
 	dst = slices.Grow(dst, count)

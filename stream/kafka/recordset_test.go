@@ -46,7 +46,7 @@ func TestParseRecords(t *testing.T) {
 		whole := len(set)
 		set = append(set, batchAt(t, 141, messages, c, 0)...)
 		for _, cut := range []int{whole, whole + 1, whole + batchMagicAt, whole + batchHead, len(set) - 1} {
-			records, next, err := parseRecords(p, set[:cut])
+			records, next, err := parseRecords(p, set[:cut], nil)
 			if err != nil || next != 141 || len(records) != len(messages) {
 				t.Fatalf("%s, cut at %d: %d records, next %d, %v", c, cut, len(records), next, err)
 			}
@@ -66,11 +66,11 @@ func TestParseRecords(t *testing.T) {
 			}
 		}
 	}
-	if records, next, err := parseRecords(p, nil); len(records) != 0 || next != -1 || err != nil {
+	if records, next, err := parseRecords(p, nil, nil); len(records) != 0 || next != -1 || err != nil {
 		t.Errorf("of nothing: %v, %d, %v", records, next, err)
 	}
 	set := batchAt(t, 7, assorted(20), compress.None, logAppendTime)
-	records, _, err := parseRecords(p, set)
+	records, _, err := parseRecords(p, set, nil)
 	if err != nil || len(records) != 20 {
 		t.Fatal(records, err)
 	}
@@ -86,7 +86,7 @@ func TestParseRecordsOfBrokenBatches(t *testing.T) {
 	t.Parallel()
 	whole := batchAt(t, 5, assorted(40), compress.None, 0)
 	for cut := 1; cut < len(whole); cut++ {
-		if records, next, err := parseRecords(stream.Partition{}, whole[:cut]); len(records) > 0 || next != -1 || !errors.Is(err, errBadAnswer) {
+		if records, next, err := parseRecords(stream.Partition{}, whole[:cut], nil); len(records) > 0 || next != -1 || !errors.Is(err, errBadAnswer) {
 			t.Fatalf("cut at %d: %d records, next %d, %v", cut, len(records), next, err)
 		}
 	}
@@ -94,7 +94,7 @@ func TestParseRecordsOfBrokenBatches(t *testing.T) {
 		for _, b := range []byte{0, 0x7f, 0x80, 0xff} {
 			broken := bytes.Clone(whole)
 			broken[i] = b
-			records, _, err := parseRecords(stream.Partition{}, broken)
+			records, _, err := parseRecords(stream.Partition{}, broken, nil)
 			if err == nil && len(records) > 40 {
 				t.Fatalf("%#x at %d: %d records", b, i, len(records))
 			}
@@ -102,7 +102,7 @@ func TestParseRecordsOfBrokenBatches(t *testing.T) {
 	}
 	short := bytes.Clone(whole)
 	binary.BigEndian.PutUint32(short[batchCountAt:], 41)
-	if records, _, err := parseRecords(stream.Partition{}, short); !errors.Is(err, errBadBatch) || len(records) != 40 {
+	if records, _, err := parseRecords(stream.Partition{}, short, nil); !errors.Is(err, errBadBatch) || len(records) != 40 {
 		t.Errorf("a record too few: %d, %v", len(records), err)
 	}
 }
@@ -116,7 +116,7 @@ func FuzzParseRecords(f *testing.F) {
 		f.Add(batch)
 	}
 	f.Fuzz(func(t *testing.T, set []byte) {
-		records, next, err := parseRecords(stream.Partition{}, set)
+		records, next, err := parseRecords(stream.Partition{}, set, nil)
 		if err == nil && len(records) > 0 && next < 0 {
 			t.Errorf("%d records and no batch", len(records))
 		}
@@ -136,7 +136,7 @@ func TestOldMessages(t *testing.T) {
 		if _, err := set.WriteTo(&sized); err != nil {
 			t.Fatal(err)
 		}
-		records, next, err := parseRecords(stream.Partition{}, sized.Bytes()[4:])
+		records, next, err := parseRecords(stream.Partition{}, sized.Bytes()[4:], nil)
 		if err != nil || len(records) != 2 || next != 2 {
 			t.Fatalf("%s: %v, next %d, %v", c, records, next, err)
 		}
@@ -160,7 +160,7 @@ func TestDrain(t *testing.T) {
 	}}
 	set := batchAt(t, 10, assorted(9), compress.None, 0)
 	set = append(set, batchAt(t, 19, assorted(2), compress.None, controlBit)...)
-	from, err := r.drain(ctx, 12, &fetched{end: 30, records: set})
+	from, err := r.drain(ctx, 12, &fetched{end: 30, records: set}, &frame{owner: r})
 	if err != nil || from != 21 {
 		t.Fatalf("next %d, %v", from, err)
 	}
@@ -172,18 +172,18 @@ func TestDrain(t *testing.T) {
 	}
 	// A new session begins with the last record; another one in its place is another log.
 	again := batchAt(t, 18, assorted(9)[8:], compress.None, 0)
-	if from, err = r.drain(ctx, 18, &fetched{end: 30, records: again}); err != nil || from != 21 {
+	if from, err = r.drain(ctx, 18, &fetched{end: 30, records: again}, &frame{owner: r}); err != nil || from != 21 {
 		t.Errorf("the same record: next %d, %v", from, err)
 	}
 	other := batchAt(t, 18, []Message{{Value: []byte("other")}}, compress.None, 0)
-	if _, err = r.drain(ctx, 18, &fetched{end: 30, records: other}); !errors.Is(err, ErrAnotherLog) {
+	if _, err = r.drain(ctx, 18, &fetched{end: 30, records: other}, &frame{owner: r}); !errors.Is(err, ErrAnotherLog) {
 		t.Errorf("another record: %v", err)
 	}
 	// What stands before a broken batch is handed over.
 	got, r.fatal = nil, nil
 	broken := batchAt(t, 23, assorted(4), compress.None, 0)
 	broken[batchMagicAt] = 9
-	if _, err = r.drain(ctx, 21, &fetched{end: 30, records: append(batchAt(t, 21, assorted(2), compress.None, 0), broken...)}); !errors.Is(err, errBadBatch) || r.fatal != nil {
+	if _, err = r.drain(ctx, 21, &fetched{end: 30, records: append(batchAt(t, 21, assorted(2), compress.None, 0), broken...)}, &frame{owner: r}); !errors.Is(err, errBadBatch) || r.fatal != nil {
 		t.Errorf("a broken batch: %v, %v", err, r.fatal)
 	}
 	if len(got) != 1 || len(got[0].Records) != 2 || r.next != 23 {
@@ -196,18 +196,18 @@ func TestReadFrame(t *testing.T) {
 	for _, n := range []int{0, 1, 4095, 5000, 100_000} {
 		body := bytes.Repeat([]byte{7}, n)
 		framed := append(binary.BigEndian.AppendUint32(nil, uint32(n)), body...)
-		got, err := readFrame(iotest.HalfReader(bytes.NewReader(append(framed, "next"...))), 1000)
+		got, err := readFrame(iotest.HalfReader(bytes.NewReader(append(framed, "next"...))), 1000, nil)
 		if err != nil || !bytes.Equal(got, body) {
 			t.Errorf("%d bytes: %d, %v", n, len(got), err)
 		}
-		if _, err := readFrame(bytes.NewReader(framed[:len(framed)-1]), 1000); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		if _, err := readFrame(bytes.NewReader(framed[:len(framed)-1]), 1000, nil); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 			t.Errorf("a byte too few of %d: %v", n, err)
 		}
 	}
-	if _, err := readFrame(bytes.NewReader([]byte{0x80, 0, 0, 0, 1}), 10); !errors.Is(err, errBadAnswer) {
+	if _, err := readFrame(bytes.NewReader([]byte{0x80, 0, 0, 0, 1}), 10, nil); !errors.Is(err, errBadAnswer) {
 		t.Errorf("a negative length: %v", err)
 	}
-	if frame, err := readFrame(bytes.NewReader([]byte{0x7f, 0xff, 0xff, 0xff, 1}), 10); err == nil {
+	if frame, err := readFrame(bytes.NewReader([]byte{0x7f, 0xff, 0xff, 0xff, 1}), 10, nil); err == nil {
 		t.Errorf("a length of 2 GB: %d bytes", len(frame))
 	}
 }

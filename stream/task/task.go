@@ -20,7 +20,8 @@ import (
 type Processor interface {
 	// Restore loads the state and returns the next offset to read, or FromFirst.
 	Restore(ctx context.Context) (next int64, err error)
-	// Process applies a batch. An empty batch is a tick: nothing was read, but time went by.
+	// Process applies a batch. An empty batch is a tick: nothing was read, but time went by. The list of its records is valid until the next call, and
+	// their keys and values for as long as the processor wants, unless it calls Batch.Release.
 	Process(ctx context.Context, batch kafka.Batch) error
 	// Flush makes everything processed so far durable, in the order of stream/DESIGN.md, and returns the position
 	// up to which that holds. It retries transient errors itself and is called again after an error only by a new task.
@@ -157,7 +158,8 @@ type task struct {
 	unflushed int
 	behind    bool // more waits than was read since the last flush
 	lastFlush time.Time
-	torn      bool // a batch or a flush was interrupted: memory is no longer the state at t.next
+	torn      bool            // a batch or a flush was interrupted: memory is no longer the state at t.next
+	room      []stream.Record // of a batch that was joined
 }
 
 func (t *task) run(ctx context.Context) error {
@@ -249,6 +251,8 @@ func take(ctx context.Context, ahead *kafka.Batch, batches <-chan kafka.Batch) (
 // by which their results are produced. A batch that is not to be joined comes back as ahead: one without records is a tick, which
 // tells the moment of its fetch, and a gap belongs to the records after it.
 func (t *task) join(batch kafka.Batch, batches <-chan kafka.Batch) (joined kafka.Batch, ahead *kafka.Batch) {
+	clear(t.room)
+	t.room = t.room[:0]
 	for len(batch.Records) > 0 {
 		select {
 		case b, ok := <-batches:
@@ -258,8 +262,7 @@ func (t *task) join(batch kafka.Batch, batches <-chan kafka.Batch) (joined kafka
 			if len(b.Records) == 0 || b.Gap > 0 || len(batch.Records)+len(b.Records) > t.cfg.Reader.MaxRecords {
 				return batch, &b
 			}
-			batch.Records = append(batch.Records, b.Records...)
-			batch.Next, batch.End, batch.At = b.Next, b.End, b.At
+			t.room = batch.Join(&b, t.room)
 		default:
 			return batch, nil
 		}
