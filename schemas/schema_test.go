@@ -106,8 +106,8 @@ func TestTextsAreDropped(t *testing.T) {
 	for _, query := range []string{
 		"INSERT INTO " + mentions + ` (brand, platform, item_id, published_at, label, text, author_id, author_name, author_handle, url, position, written_at)
 			SELECT 'mts', 'vk', toString(number), now64(3), 'negative', 'words', 'a', 'Name', 'handle', 'https://example.com', 1, now() - INTERVAL 8 + number DAY FROM numbers(4)`,
-		"INSERT INTO " + letters + ` (stage, topic, partition, source_offset, reason, at, key, payload, written_at)
-			SELECT 'ingest', 'firehose.vk', 0, number, 'no_time', now64(3), 'k', 'words', now() - INTERVAL 8 + number DAY FROM numbers(4)`,
+		"INSERT INTO " + letters + ` (stage, topic, partition, source_offset, reason, detail, at, key, payload, items, written_at)
+			SELECT 'ingest', 'firehose.vk', 0, number, ['no_time', 'no_time', 'no_time', 'rejected_row'][number + 1], 'words', now64(3), 'k', 'words', ['1'], now() - INTERVAL 8 + number DAY FROM numbers(4)`,
 		"OPTIMIZE TABLE " + mentions + " FINAL",
 		"OPTIMIZE TABLE " + letters + " FINAL",
 	} {
@@ -119,7 +119,9 @@ func TestTextsAreDropped(t *testing.T) {
 		"SELECT groupArray(item_id) FROM (SELECT item_id FROM " + mentions + " WHERE text != '' ORDER BY item_id)":                                   "['0','1']",
 		"SELECT count() FROM " + mentions + " WHERE text = '' AND author_name = '' AND author_handle = '' AND url = '' AND label = 'negative'":       "2",
 		"SELECT groupArray(source_offset) FROM (SELECT source_offset FROM " + letters + " WHERE payload != '' AND key != '' ORDER BY source_offset)": "[0,1]",
-		"SELECT countIf(reason = 'no_time') FROM " + letters:                                                                                         "4",
+		"SELECT groupArray(source_offset) FROM (SELECT source_offset FROM " + letters + " WHERE notEmpty(items) ORDER BY source_offset)":             "[0,1]",
+		"SELECT groupArray(source_offset) FROM (SELECT source_offset FROM " + letters + " WHERE detail != '' ORDER BY source_offset)":                "[0,1,3]",
+		"SELECT countIf(reason != '') FROM " + letters: "4",
 	} {
 		got, err := c.Strings(t.Context(), "SELECT toString(*) FROM ("+query+")")
 		if err != nil || len(got) != 1 || got[0][0] != want {

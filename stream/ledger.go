@@ -77,6 +77,11 @@ type DeadLetter struct {
 	At      Time   `json:"at"`     // record timestamp
 	Key     []byte `json:"key,omitempty"`
 	Payload []byte `json:"payload"` // the record as it was read
+	// Platform and Items name what the letter holds, as ErasureRow does: the items whose delete erases it. Items of the platform "" are claims.
+	// Only a letter with a Payload has Items.
+	Platform Platform `json:"platform,omitempty"`
+	Items    []string `json:"items,omitempty"`
+	Erased   bool     `json:"erased,omitempty"` // the platform deleted one of Items: Key and Payload are gone for good
 }
 
 // CommunityRow is a row of the table communities: a join, a leave or a reading of counters.

@@ -20,3 +20,7 @@ ALTER TABLE {{local "mentions"}}{{.OnCluster}} MODIFY COLUMN correction_note TTL
 ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN key TTL written_at + INTERVAL {{.TextDays}} DAY;
 
 ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN payload TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN items TTL written_at + INTERVAL {{.TextDays}} DAY;
+
+ALTER TABLE {{local "deadletters"}}{{.OnCluster}} MODIFY COLUMN detail TTL if(reason = 'rejected_row', toDateTime('2106-01-01 00:00:00', 'UTC'), written_at + INTERVAL {{.TextDays}} DAY);

@@ -16,6 +16,7 @@ var claimTable = table[claim.Row]{
 	letter: func(r *claim.Row) (stream.Stage, stream.Source, stream.Time) {
 		return stream.StageTrack, sourceAt(topicMentions, r.Partition, r.Position, "claims", r.ID), r.OpenedAt
 	},
+	holds: func(r *claim.Row) (stream.Platform, []string) { return r.Platform, []string{r.ItemID} },
 	bare: func(r *claim.Row) *claim.Row {
 		bare := *r
 		bare.Text, bare.AuthorName, bare.Author.Name, bare.URL, bare.Lang = "", "", "", "", ""

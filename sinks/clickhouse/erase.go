@@ -13,7 +13,8 @@ import (
 )
 
 // Eraser blanks what the table erasures names: text, author, handles and address of the mentions of an item that its
-// platform deleted, and the customer of its responses and cases. Label, counts and times stay, so no figure moves.
+// platform deleted, the customer of its responses and cases, and the contents of the dead letters that hold it. Label, counts and times
+// stay, so no figure moves.
 //
 // The author in turns is needed while the conversation can go on (whose message is whose decides what an answer
 // answered); turns are closed to readers, and once an erased one is older than EraseTurnsAfter, by its own time and by the time it was
@@ -69,7 +70,7 @@ var erasable = []struct {
 	},
 }
 
-// Erase blanks what is to be blanked and returns how many rows of mentions, responses, cases, claims and turns it found open. It
+// Erase blanks what is to be blanked and returns how many rows of mentions, responses, cases, claims, turns and dead letters it found open. It
 // is idempotent, and cheap when nothing was deleted or delivered since the last call: a row that arrives after its
 // erasure, or is written again by a replay, is caught by the next call.
 func (e *Eraser) Erase(ctx context.Context) (int, error) {
@@ -90,6 +91,10 @@ func (e *Eraser) Erase(ctx context.Context) (int, error) {
 	n, err := e.erasePersons(ctx, now)
 	if err != nil {
 		return rows, fmt.Errorf("erase turns: %w", err)
+	}
+	rows += n
+	if n, err = e.eraseLetters(ctx); err != nil {
+		return rows, fmt.Errorf("erase dead letters: %w", err)
 	}
 	e.seen = now
 	return rows + n, nil

@@ -377,10 +377,15 @@ func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error
 	if err != nil { // not a number has no JSON
 		payload = fmt.Appendf(nil, "%+v", *row)
 	}
-	err = in.reject(ctx, in.table.name, stream.DeadLetter{
+	letter := stream.DeadLetter{
 		Stage: stage, Source: source, Reason: reasonRejected,
 		Detail: fmt.Sprintf("table %s: %v", in.table.name, withoutValues(cause)), At: at, Payload: payload,
-	}, withoutValues(cause))
+	}
+	if in.table.holds != nil {
+		letter.Platform, letter.Items = in.table.holds(row)
+		letter.Items = slices.DeleteFunc(letter.Items, func(id string) bool { return id == "" })
+	}
+	err = in.reject(ctx, in.table.name, letter, withoutValues(cause))
 	if err != nil || in.table.bare == nil {
 		return err
 	}

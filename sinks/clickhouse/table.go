@@ -30,6 +30,8 @@ type table[T any] struct {
 	check func(*T) error
 	// letter gives stage and source of the dead letter of a row that ClickHouse refuses.
 	letter func(*T) (stream.Stage, stream.Source, stream.Time)
+	// holds names the items whose delete erases that dead letter; nil where a row says nothing of people.
+	holds func(*T) (stream.Platform, []string)
 	// bare gives what is stored instead of a row that ClickHouse refuses: the row without what people wrote. Nil: nothing.
 	bare func(*T) *T
 }
@@ -92,6 +94,9 @@ var mentionTable = table[stream.MentionRow]{
 	},
 	letter: func(r *stream.MentionRow) (stream.Stage, stream.Source, stream.Time) {
 		return stream.StageTrack, r.Source, r.ReceivedAt
+	},
+	holds: func(r *stream.MentionRow) (stream.Platform, []string) {
+		return r.Item.Platform, []string{r.Item.Identity()}
 	},
 	bare: func(r *stream.MentionRow) *stream.MentionRow {
 		bare := *r
@@ -323,6 +328,9 @@ var responseTable = table[care.Response]{
 	letter: func(r *care.Response) (stream.Stage, stream.Source, stream.Time) {
 		return stream.StageTrack, sourceAt(topicMentions, -1, r.Position, "responses", r.Key, r.ID), max(r.WaitingSince, r.ResponseAt)
 	},
+	holds: func(r *care.Response) (stream.Platform, []string) {
+		return r.Platform, []string{r.WaitingID, r.RequestID}
+	},
 	columns: []column[care.Response]{
 		keyWord("brand", func(r *care.Response) string { return r.Brand }),
 		keyWord("platform", func(r *care.Response) string { return string(r.Platform) }),
@@ -352,6 +360,7 @@ var caseTable = table[care.Case]{
 	letter: func(r *care.Case) (stream.Stage, stream.Source, stream.Time) {
 		return stream.StageTrack, sourceAt(topicMentions, -1, r.Position, "cases", r.Key, r.ID), r.OpenedAt
 	},
+	holds: func(r *care.Case) (stream.Platform, []string) { return r.Platform, []string{r.ID} },
 	columns: []column[care.Case]{
 		keyWord("brand", func(r *care.Case) string { return r.Brand }),
 		keyWord("platform", func(r *care.Case) string { return string(r.Platform) }),
@@ -381,6 +390,8 @@ var turnTable = table[TurnRow]{
 	letter: func(r *TurnRow) (stream.Stage, stream.Source, stream.Time) {
 		return stream.StageTrack, sourceAt(topicMentions, r.Partition, r.Position, "turns", r.Key, r.ItemID), r.At
 	},
+	// An answer names the customer, who is the author of what it answers.
+	holds: func(r *TurnRow) (stream.Platform, []string) { return r.Platform, []string{r.ItemID, r.ParentID} },
 	columns: []column[TurnRow]{
 		plain("partition", func(r *TurnRow) int32 { return r.Partition }),
 		plain("thread", func(r *TurnRow) string { return r.Thread }),

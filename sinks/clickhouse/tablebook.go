@@ -106,5 +106,7 @@ var deadLetterTable = table[stream.DeadLetter]{
 		plain("at", func(r *stream.DeadLetter) int64 { return int64(min(max(r.At, minTime), maxTime)) }),
 		plain("key", func(r *stream.DeadLetter) string { return string(r.Key) }),
 		plain("payload", func(r *stream.DeadLetter) string { return string(r.Payload) }),
+		word("platform", func(r *stream.DeadLetter) string { return string(r.Platform) }),
+		list("items", func(r *stream.DeadLetter) []string { return r.Items }),
 	},
 }

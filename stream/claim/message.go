@@ -166,7 +166,8 @@ type answerDocument struct {
 	Note    string `json:"note,omitempty"`
 }
 
-// ParseAnswer reads a value of the topic. Its errors are *Error; whether the claim exists is not its business.
+// ParseAnswer reads a value of the topic. Its errors are *Error; whether the claim exists is not its business. With the reason bad_status the answer
+// has the Claim as far as it is there.
 func ParseAnswer(data []byte) (Answer, error) {
 	var d answerDocument
 	if err := json.Unmarshal(data, &d); err != nil {
@@ -208,7 +209,7 @@ func ParseAnswer(data []byte) (Answer, error) {
 		fault("by is missing: say who")
 	}
 	if len(faults) > 0 {
-		return Answer{}, &Error{"bad_status", strings.Join(faults, "; ")}
+		return Answer{Claim: d.ClaimID}, &Error{"bad_status", strings.Join(faults, "; ")}
 	}
 	return a, nil
 }

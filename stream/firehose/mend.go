@@ -6,6 +6,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+// Mend calls yield for every JSON object or array that can be made out in a broken text, each as valid JSON; text is valid until yield
+// returns.
+func Mend(raw []byte, yield func(text []byte)) {
+	mend(borrow(raw), func(text string) { yield([]byte(text)) })
+}
+
 // mend calls yield for every JSON object or array that can be made out in a broken text, in order: what was cut off is closed, values
 // run together come one after the other, control characters and senseless escapes in strings are left out, and so is what stands where no
 // value belongs, a value or name that the end of the text cuts, and whatever is nested deeper than maxDepth. Each is valid JSON; it is

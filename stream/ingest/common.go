@@ -65,10 +65,12 @@ func letter(rec *stream.Record, src stream.Source, reason, detail string) stream
 	}
 }
 
-// dead makes a dead letter, with the next flush, of a record that never was any good: a replay finds the same.
-func (p *common) dead(rec *stream.Record, src stream.Source, reason, detail string) {
+// dead makes a dead letter, with the next flush, of a record that never was any good: a replay finds the same. The letter may be changed until
+// the next one is made.
+func (p *common) dead(rec *stream.Record, src stream.Source, reason, detail string) *stream.DeadLetter {
 	p.count(rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
 	p.rows.DeadLetters = append(p.rows.DeadLetters, letter(rec, src, reason, detail))
+	return &p.rows.DeadLetters[len(p.rows.DeadLetters)-1]
 }
 
 // refuse makes dead letters durable at once whose reason depends on the moment: a replay asks for them and refuses again. They are counted

@@ -80,15 +80,16 @@ func (p *Labels) record(rec *stream.Record) {
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
 	m, err := label.Parse(rec.Value)
 	if fault, ok := errors.AsType[*label.Error](err); ok {
-		p.dead(rec, src, fault.Reason, fault.Detail)
+		holdCorrections(p.dead(rec, src, fault.Reason, fault.Detail))
 		return
 	}
 	if limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds()); m.At > limit {
-		p.dead(rec, src, "future", fmt.Sprintf("the label was given at %s, the record is of %s: it would count for ever", m.At, rec.Timestamp))
+		l := p.dead(rec, src, "future", fmt.Sprintf("the label was given at %s, the record is of %s: it would count for ever", m.At, rec.Timestamp))
+		holdName(l, m.MentionName)
 		return
 	}
 	if p.cfg.Matcher.Catalogue().Brand(m.Brand) == nil {
-		p.dead(rec, src, "unknown_brand", fmt.Sprintf("the catalogue has no brand %q: write its key", m.Brand))
+		holdName(p.dead(rec, src, "unknown_brand", fmt.Sprintf("the catalogue has no brand %q: write its key", m.Brand)), m.MentionName)
 		return
 	}
 	p.asked = append(p.asked, asked{rec: rec, source: src, message: m})
@@ -139,6 +140,9 @@ func (p *Labels) refuseUnknown(ctx context.Context) error {
 				"%s %s is %s of %s: only mentions by customers have labels", a.message.Platform, a.message.ItemID, voice(a.place.Role), a.message.Brand)))
 		default:
 			continue
+		}
+		if !a.again {
+			holdName(&letters[len(letters)-1], a.message.MentionName)
 		}
 		p.count(a.rec, &stream.Books{Records: 1, Read: 1, DeadLetters: 1})
 		a.place = nil

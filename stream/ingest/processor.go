@@ -97,6 +97,7 @@ func (p *Processor) record(rec *stream.Record) {
 	pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
 	var b stream.Books
 	b.Records = 1
+	letters := len(p.rows.DeadLetters)
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
 	var key, payload []byte // its own: the record is a part of what was fetched with it
 	dead := func(reason, detail string) {
@@ -154,6 +155,9 @@ func (p *Processor) record(rec *stream.Record) {
 			b.Mentions++
 			src.Index++
 		}
+	}
+	if b.DeadLetters > 0 {
+		p.hold(rec, p.rows.DeadLetters[letters:])
 	}
 	p.count(rec, &b)
 }

@@ -79,11 +79,12 @@ func (p *Statuses) record(rec *stream.Record) {
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
 	a, err := claim.ParseAnswer(rec.Value)
 	if fault, ok := errors.AsType[*claim.Error](err); ok {
-		p.dead(rec, src, fault.Reason, fault.Detail)
+		holdStatuses(p.dead(rec, src, fault.Reason, fault.Detail))
 		return
 	}
 	if limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds()); a.At > limit {
-		p.dead(rec, src, "future", fmt.Sprintf("the status was given at %s, the record is of %s: it would count for ever", a.At, rec.Timestamp))
+		l := p.dead(rec, src, "future", fmt.Sprintf("the status was given at %s, the record is of %s: it would count for ever", a.At, rec.Timestamp))
+		holdClaim(l, a.Claim)
 		return
 	}
 	p.said = append(p.said, said{rec: rec, source: src, answer: a})
@@ -160,6 +161,7 @@ func (p *Statuses) refuseUnknown(ctx context.Context) error {
 			letters = append(letters, letter(s.rec, s.source, reasonUnknownClaim, fmt.Sprintf(
 				"there is no claim %s: check the id, or put the status back with `otklik deadletters redrive --reason %s` once the claim is there",
 				s.answer.Claim, reasonUnknownClaim)))
+			holdClaim(&letters[len(letters)-1], s.answer.Claim)
 		default:
 			continue
 		}
@@ -176,8 +178,9 @@ func (p *Statuses) send() {
 			continue
 		}
 		if published := s.place.PublishedAt; s.answer.At < published-stream.Time(p.cfg.MaxFuture.Milliseconds()) {
-			p.dead(s.rec, s.source, "bad_status", fmt.Sprintf("the status was given at %s, before its mention was published at %s: it would be the first for ever",
+			l := p.dead(s.rec, s.source, "bad_status", fmt.Sprintf("the status was given at %s, before its mention was published at %s: it would be the first for ever",
 				s.answer.At, published))
+			holdClaim(l, s.answer.Claim)
 			continue
 		}
 		m := about(&s.place.MentionPlace, s.rec, s.source)

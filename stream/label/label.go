@@ -47,7 +47,8 @@ type document struct {
 	Note     string `json:"note,omitempty"`
 }
 
-// Parse reads a value of the topic. Its errors are *Error; whether the mention exists is not its business.
+// Parse reads a value of the topic. Its errors are *Error; whether the mention exists is not its business. With the reason bad_label the message has
+// the name as far as it is there.
 func Parse(data []byte) (Message, error) {
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
@@ -74,7 +75,7 @@ func Parse(data []byte) (Message, error) {
 	}
 	m.At = stream.TimeOf(at)
 	if faults = append(faults, m.faults()...); len(faults) > 0 {
-		return Message{}, &Error{"bad_label", strings.Join(faults, "; ")}
+		return Message{MentionName: m.MentionName}, &Error{"bad_label", strings.Join(faults, "; ")}
 	}
 	return m, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"otklik/stream"
 	"otklik/stream/care"
@@ -39,11 +40,15 @@ func (p *Processor) parse(records []stream.Record) {
 			lost := stream.Books{Records: 1, Read: 1, DeadLetters: 1}
 			p.ledger.At(rec.Timestamp, pos).Add(&lost)
 			p.seen.Add(&lost)
-			p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
+			l := stream.DeadLetter{
 				Stage: stream.StageTrack, Source: stream.Source{Partition: rec.Partition, Offset: rec.Offset},
 				Reason: "bad_mention", Detail: err.Error(), At: rec.Timestamp,
 				Key: slices.Clone(rec.Key), Payload: slices.Clone(rec.Value),
-			})
+			}
+			if id := a.mention.Item.Identity(); id != "" { // it stands before what is broken
+				l.Platform, l.Items = a.mention.Item.Platform, []string{strings.Clone(id)}
+			}
+			p.rows.DeadLetters = append(p.rows.DeadLetters, l)
 			continue
 		}
 		a.key = p.identities.key(a.mention.Item.Platform, a.mention.Item.Identity(), a.mention.Brand)

@@ -3,6 +3,7 @@ package track
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"otklik/stream"
 	"otklik/stream/claim"
@@ -141,6 +142,7 @@ func (p *Processor) answer(a *arrival, b *stream.Books) {
 		p.rows.DeadLetters = append(p.rows.DeadLetters, stream.DeadLetter{
 			Stage: stream.StageTrack, Source: stream.Source{Partition: p.partition, Offset: a.position.Next() - 1}, Reason: reason, Detail: detail,
 			At: a.received, Key: []byte(m.Item.Thread), Payload: wire.AppendMention(nil, m),
+			Platform: m.Item.Platform, Items: []string{strings.Clone(m.Item.Identity())},
 		})
 	}
 	old := p.claim(nameOf(m))

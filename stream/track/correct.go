@@ -3,6 +3,7 @@ package track
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"otklik/stream"
 	"otklik/stream/wire"
@@ -22,6 +23,7 @@ func (p *Processor) correct(a *arrival, b *stream.Books) {
 			Detail: fmt.Sprintf("the correction %s is about %s %s of %s, which is not there any more: its row was removed by retention or by hand",
 				m.Source, m.Item.Platform, m.Item.ID, m.Brand),
 			At: a.received, Key: []byte(m.Item.Thread), Payload: wire.AppendMention(nil, m),
+			Platform: m.Item.Platform, Items: []string{strings.Clone(m.Item.Identity())},
 		})
 		return
 	case known.position.Covers(a.position): // of a torn flush: everything has it

@@ -1,0 +1,54 @@
+package ingest
+
+import (
+	"slices"
+
+	"otklik/stream"
+	"otklik/stream/claim"
+	"otklik/stream/firehose"
+	"otklik/stream/label"
+)
+
+// A dead letter names what it holds, so that a delete reaches it (clickhouse.Eraser).
+
+// hold names in the dead letters of one record the items that it holds: of a record with several elements all, for the record is kept whole. What
+// the record's items refer to is not valid any more.
+func (p *Processor) hold(rec *stream.Record, letters []stream.DeadLetter) {
+	items := p.decoder.Identities(rec.Value)
+	if len(items) == 0 {
+		return
+	}
+	for i := range min(len(letters), maxCopies) {
+		letters[i].Platform, letters[i].Items = p.platform, items
+	}
+}
+
+// holdName names the mention that a correction is about.
+func holdName(l *stream.DeadLetter, name stream.MentionName) {
+	if name.ItemID != "" && (len(l.Items) == 0 || l.Platform == name.Platform) && !slices.Contains(l.Items, name.ItemID) {
+		l.Platform, l.Items = name.Platform, append(l.Items, name.ItemID)
+	}
+}
+
+// holdCorrections names the mentions that a record of corrections is about which cannot be read as a whole.
+func holdCorrections(l *stream.DeadLetter) {
+	firehose.Mend(l.Payload, func(text []byte) {
+		m, _ := label.Parse(text) //nolint:errcheck // it has the name even when something else is wrong
+		holdName(l, m.MentionName)
+	})
+}
+
+// holdClaim names the claim that a status is about.
+func holdClaim(l *stream.DeadLetter, id string) {
+	if id != "" && !slices.Contains(l.Items, id) {
+		l.Items = append(l.Items, id)
+	}
+}
+
+// holdStatuses names the claims that a record of statuses is about which cannot be read as a whole.
+func holdStatuses(l *stream.DeadLetter) {
+	firehose.Mend(l.Payload, func(text []byte) {
+		a, _ := claim.ParseAnswer(text) //nolint:errcheck // it has the claim even when something else is wrong
+		holdClaim(l, a.Claim)
+	})
+}
