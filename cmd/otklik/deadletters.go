@@ -17,6 +17,8 @@ import (
 	"otklik/cmd/otklik/internal/redrive"
 	"otklik/sinks/clickhouse"
 	"otklik/stream"
+	"otklik/stream/firehose"
+	"otklik/stream/ingest"
 )
 
 // newDeadLettersCommand returns `otklik deadletters`.
@@ -99,7 +101,8 @@ func newDeadLettersListCommand() *cobra.Command {
 		Use:   "list [-c FILE | --data DIR]",
 		Short: "Show dead letters by reason, with an example each",
 		Long: `Groups the dead letters that wait by stage, topic and reason, the largest group first, and shows the newest of each group as
-its example. Contents are dropped with the retention of texts (privacy.text_days); the counts stay.`,
+its example. Contents are dropped with the retention of texts (privacy.text_days), or when the platform deletes an item in them; the
+counts stay.`,
 		Example: `  otklik deadletters list -c otklik.yaml
   otklik deadletters list --data ./day --platform vk --since 24h
   otklik deadletters list --reason future --all --json`,
@@ -144,8 +147,15 @@ func writeGroups(w io.Writer, groups []clickhouse.DeadLetterGroup) error {
 		if g.Redriven > 0 {
 			redriven = fmt.Sprintf(", %d of them put back", g.Redriven)
 		}
+		if g.Erased > 0 {
+			redriven += fmt.Sprintf(", %d erased", g.Erased)
+		}
+		payload := oneLine(string(g.Example.Payload))
+		if g.Example.Erased {
+			payload = "(erased: the platform deleted an item in it)"
+		}
 		_, err := fmt.Fprintf(w, "%s: %d in %s (%s)%s, %s to %s\n  %s\n    %s\n    %s\n", g.Reason, g.Count, g.Topic, g.Stage, redriven, g.First, g.Last,
-			g.Example.Source, oneLine(g.Example.Detail), oneLine(string(g.Example.Payload)))
+			g.Example.Source, oneLine(g.Example.Detail), payload)
 		if err != nil {
 			return err
 		}
@@ -178,12 +188,14 @@ type letterGroup struct {
 	Reason   string       `json:"reason"`
 	Count    uint64       `json:"count"`
 	Redriven uint64       `json:"redriven"`
+	Erased   uint64       `json:"erased"` // emptied, because the platform deleted an item in them
 	First    time.Time    `json:"first"`
 	Last     time.Time    `json:"last"`
 	Example  struct {
 		Source  string `json:"source"`
 		Detail  string `json:"detail"`
 		Payload string `json:"payload"` // as a whole; what is not UTF-8 is replaced
+		Erased  bool   `json:"erased,omitempty"`
 	} `json:"example"`
 }
 
@@ -192,9 +204,10 @@ func writeGroupsJSON(w io.Writer, groups []clickhouse.DeadLetterGroup) error {
 	for i := range groups {
 		g := &groups[i]
 		out[i] = letterGroup{
-			Stage: g.Stage, Topic: g.Topic, Reason: g.Reason, Count: g.Count, Redriven: g.Redriven, First: g.First.Go(), Last: g.Last.Go(),
+			Stage: g.Stage, Topic: g.Topic, Reason: g.Reason, Count: g.Count, Redriven: g.Redriven, Erased: g.Erased, First: g.First.Go(), Last: g.Last.Go(),
 		}
 		out[i].Example.Source, out[i].Example.Detail = g.Example.Source.String(), g.Example.Detail
+		out[i].Example.Erased = g.Example.Erased
 		out[i].Example.Payload = strings.ToValidUTF8(string(g.Example.Payload), "\ufffd")
 	}
 	encoder := json.NewEncoder(w)
@@ -220,7 +233,8 @@ back twice, and their mentions then count as duplicates, once in the figures.
 
 Only records of the raw topics are put back. What ` + "`list`" + ` shows of otklik.mentions and otklik.panes stays where it is: its
 mentions would be taken for repetitions, and its partials are outdated. The same goes for rows that ClickHouse refused
-(rejected_row). Records whose contents the retention of texts has dropped cannot come back.
+(rejected_row). Records whose contents the retention of texts has dropped cannot come back, nor can those that hold an item which
+its platform has deleted: they were erased, the good elements beside it included, and are counted.
 
 A topic whose own retention is shorter than the age of the records may drop them before they are read: let the engine run
 meanwhile. With --again even what was put back before is put back.`,
@@ -260,8 +274,14 @@ func redriveLetters(ctx context.Context, cmd *cobra.Command, cfg *config.Config,
 	}
 	defer client.Close()
 	o.Topics = map[string]int{}
-	for _, topic := range cfg.Kafka.Topics.Firehose {
+	o.Hold = map[string]func(*stream.DeadLetter){cfg.Kafka.Topics.Labels: ingest.HoldCorrections, cfg.Kafka.Topics.Statuses: ingest.HoldStatuses}
+	for platform, topic := range cfg.Kafka.Topics.Firehose {
 		o.Topics[topic] = have[topic]
+		decoder, err := firehose.New(platform)
+		if err != nil {
+			return fmt.Errorf("redrive: %w", err)
+		}
+		o.Hold[topic] = func(l *stream.DeadLetter) { ingest.HoldItems(l, platform, decoder) }
 	}
 	o.Topics[cfg.Kafka.Topics.Labels] = have[cfg.Kafka.Topics.Labels]
 	o.Topics[cfg.Kafka.Topics.Statuses] = have[cfg.Kafka.Topics.Statuses]
@@ -305,6 +325,7 @@ func writeSummary(w io.Writer, what string, s redrive.Summary) error {
 	}{
 		{s.NotRaw, "dead letters stay: no records of a raw topic"},
 		{s.Emptied, "dead letters stay: their contents are gone"},
+		{s.Erased, "dead letters stay: erased, because the platform deleted an item in them"},
 	} {
 		if err == nil && rest.n > 0 {
 			_, err = fmt.Fprintf(w, "%d %s\n", rest.n, rest.what)

@@ -80,7 +80,7 @@ func (p *Labels) record(rec *stream.Record) {
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
 	m, err := label.Parse(rec.Value)
 	if fault, ok := errors.AsType[*label.Error](err); ok {
-		holdCorrections(p.dead(rec, src, fault.Reason, fault.Detail))
+		HoldCorrections(p.dead(rec, src, fault.Reason, fault.Detail))
 		return
 	}
 	if limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds()); m.At > limit {

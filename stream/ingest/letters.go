@@ -23,6 +23,22 @@ func (p *Processor) hold(rec *stream.Record, letters []stream.DeadLetter) {
 	}
 }
 
+// HoldItems names in a dead letter the items of its record, read by the decoder of a platform: a later program, or a configuration that was put
+// right, may make out more than was when the letter was written.
+func HoldItems(l *stream.DeadLetter, platform stream.Platform, decoder *firehose.Decoder) {
+	items := decoder.Identities(l.Payload)
+	if l.Platform == platform {
+		for _, id := range l.Items {
+			if !slices.Contains(items, id) {
+				items = append(items, id)
+			}
+		}
+	}
+	if len(items) > 0 {
+		l.Platform, l.Items = platform, items
+	}
+}
+
 // holdName names the mention that a correction is about.
 func holdName(l *stream.DeadLetter, name stream.MentionName) {
 	if name.ItemID != "" && (len(l.Items) == 0 || l.Platform == name.Platform) && !slices.Contains(l.Items, name.ItemID) {
@@ -30,8 +46,8 @@ func holdName(l *stream.DeadLetter, name stream.MentionName) {
 	}
 }
 
-// holdCorrections names the mentions that a record of corrections is about which cannot be read as a whole.
-func holdCorrections(l *stream.DeadLetter) {
+// HoldCorrections names in a dead letter of the topic of the corrections the mentions that it is about, as far as it can be read.
+func HoldCorrections(l *stream.DeadLetter) {
 	firehose.Mend(l.Payload, func(text []byte) {
 		m, _ := label.Parse(text) //nolint:errcheck // it has the name even when something else is wrong
 		holdName(l, m.MentionName)
@@ -45,8 +61,8 @@ func holdClaim(l *stream.DeadLetter, id string) {
 	}
 }
 
-// holdStatuses names the claims that a record of statuses is about which cannot be read as a whole.
-func holdStatuses(l *stream.DeadLetter) {
+// HoldStatuses names in a dead letter of the topic of the statuses the claims that it is about, as far as it can be read.
+func HoldStatuses(l *stream.DeadLetter) {
 	firehose.Mend(l.Payload, func(text []byte) {
 		a, _ := claim.ParseAnswer(text) //nolint:errcheck // it has the claim even when something else is wrong
 		holdClaim(l, a.Claim)

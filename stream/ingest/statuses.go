@@ -79,7 +79,7 @@ func (p *Statuses) record(rec *stream.Record) {
 	src := stream.SourceOf(p.partition, p.cfg.Epoch, rec.Offset)
 	a, err := claim.ParseAnswer(rec.Value)
 	if fault, ok := errors.AsType[*claim.Error](err); ok {
-		holdStatuses(p.dead(rec, src, fault.Reason, fault.Detail))
+		HoldStatuses(p.dead(rec, src, fault.Reason, fault.Detail))
 		return
 	}
 	if limit := rec.Timestamp + stream.Time(p.cfg.MaxFuture.Milliseconds()); a.At > limit {

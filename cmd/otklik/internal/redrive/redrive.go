@@ -33,12 +33,14 @@ type Producer interface {
 type Options struct {
 	Reasons []string       // of at least one dead letter of a record; none stands for all
 	Topics  map[string]int // raw topics that may be written to, with their partitions
-	Topic   string         // of the records; "" is all of Topics
-	Since   stream.Time    // record timestamp ≥ Since; 0 is no bound
-	Until   stream.Time    // record timestamp < Until; 0 is no bound
-	Again   bool           // those that were put back before, too
-	Limit   int            // records; 0 is no limit
-	DryRun  bool           // only count
+	// Hold, by topic, names in a dead letter what it holds (stream.DeadLetter.Items), as the program that reads it now makes it out. Optional.
+	Hold   map[string]func(*stream.DeadLetter)
+	Topic  string      // of the records; "" is all of Topics
+	Since  stream.Time // record timestamp ≥ Since; 0 is no bound
+	Until  stream.Time // record timestamp < Until; 0 is no bound
+	Again  bool        // those that were put back before, too
+	Limit  int         // records; 0 is no limit
+	DryRun bool        // only count
 }
 
 // Summary is what was put back, or with DryRun would be.
@@ -48,6 +50,7 @@ type Summary struct {
 	// What stays, in dead letters.
 	NotRaw  int `json:"not_raw"` // no record of a raw topic of this configuration
 	Emptied int `json:"emptied"` // the record itself is gone: it was empty, or older than the retention of texts
+	Erased  int `json:"erased"`  // the record itself is gone: the platform deleted an item in it
 }
 
 const (
@@ -117,6 +120,9 @@ func (r *run) take(ctx context.Context) error {
 	case !raw || partitions == 0 || first.Stage != stream.StageIngest || first.Reason == refusedRow:
 		r.done.NotRaw += len(record)
 		return nil
+	case slices.ContainsFunc(record, func(l stream.DeadLetter) bool { return l.Erased }):
+		r.done.Erased += len(record)
+		return nil
 	case len(first.Payload) == 0:
 		r.done.Emptied += len(record)
 		return nil
@@ -128,6 +134,14 @@ func (r *run) take(ctx context.Context) error {
 		m.Key = first.Key
 	}
 	r.messages[p] = append(r.messages[p], m)
+	if hold := r.Hold[first.Source.Partition.Topic]; hold != nil && !r.DryRun {
+		hold(first)
+		for i := range record {
+			if len(record[i].Payload) > 0 {
+				record[i].Platform, record[i].Items = first.Platform, first.Items
+			}
+		}
+	}
 	r.batch = append(r.batch, record...)
 	r.records++
 	r.taken++

@@ -15,14 +15,15 @@ import (
 // table keeps dead letters as the table does.
 type table struct {
 	letters []stream.DeadLetter
-	marked  map[stream.Source]bool
+	marked  map[stream.Source][]string // what they hold
 	broken  error
 }
 
 func (t *table) EachDeadLetter(_ context.Context, f clickhouse.DeadLetterFilter, fn func(*stream.DeadLetter) error) error {
 	for i := range t.letters {
-		if l := &t.letters[i]; (f.Redriven || !t.marked[l.Source]) && (f.Topic == "" || f.Topic == l.Source.Partition.Topic) {
-			if err := fn(l); err != nil {
+		if l := &t.letters[i]; (f.Redriven || t.marked[l.Source] == nil) && (f.Topic == "" || f.Topic == l.Source.Partition.Topic) {
+			copied := *l
+			if err := fn(&copied); err != nil {
 				return err
 			}
 		}
@@ -35,7 +36,7 @@ func (t *table) MarkRedriven(_ context.Context, letters []stream.DeadLetter) err
 		return t.broken
 	}
 	for i := range letters {
-		t.marked[letters[i].Source] = true
+		t.marked[letters[i].Source] = append([]string{}, letters[i].Items...)
 	}
 	return nil
 }
@@ -61,7 +62,7 @@ func letter(stage stream.Stage, topic string, partition int32, offset int64, ind
 }
 
 func fixture() *table {
-	return &table{marked: map[stream.Source]bool{}, letters: []stream.DeadLetter{
+	return &table{marked: map[stream.Source][]string{}, letters: []stream.DeadLetter{
 		letter(stream.StageIngest, "firehose.vk", 0, 1, 0, "future", "a"),
 		letter(stream.StageIngest, "firehose.vk", 0, 2, 0, "no_time", "b"), // two broken elements in one record
 		letter(stream.StageIngest, "firehose.vk", 0, 2, 1, "future", "b"),
@@ -70,7 +71,14 @@ func fixture() *table {
 		letter(stream.StageTrack, "firehose.vk", 5, 5, 0, "rejected_row", "{}"),
 		letter(stream.StageTrack, "otklik.mentions", 1, 6, 0, "bad_mention", "x"),
 		letter(stream.StageIngest, "firehose.old", 0, 1, 0, "future", "d"), // of no platform any more
+		erased(letter(stream.StageIngest, "firehose.vk", 6, 7, 0, "no_time", "")),
+		erased(letter(stream.StageIngest, "firehose.vk", 6, 7, 1, "no_time", "")),
 	}}
+}
+
+func erased(l stream.DeadLetter) stream.DeadLetter {
+	l.Erased = true
+	return l
 }
 
 func TestRun(t *testing.T) {
@@ -85,7 +93,7 @@ func TestRun(t *testing.T) {
 		{
 			"all",
 			redrive.Options{},
-			redrive.Summary{Records: 3, Letters: 4, NotRaw: 3, Emptied: 1},
+			redrive.Summary{Records: 3, Letters: 4, NotRaw: 3, Emptied: 1, Erased: 2},
 			topics{part(0): {"a", "b"}, part(1): {"c"}},
 		},
 		{
@@ -96,11 +104,12 @@ func TestRun(t *testing.T) {
 		},
 		{"limit", redrive.Options{Limit: 1}, redrive.Summary{Records: 1, Letters: 1}, topics{part(0): {"a"}}},
 		{"topic", redrive.Options{Topic: "firehose.old"}, redrive.Summary{NotRaw: 1}, topics{}},
-		{"dry", redrive.Options{DryRun: true}, redrive.Summary{Records: 3, Letters: 4, NotRaw: 3, Emptied: 1}, topics{}},
+		{"dry", redrive.Options{DryRun: true}, redrive.Summary{Records: 3, Letters: 4, NotRaw: 3, Emptied: 1, Erased: 2}, topics{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			letters, out := fixture(), topics{}
 			test.options.Topics = raw
+			test.options.Hold = map[string]func(*stream.DeadLetter){"firehose.vk": func(l *stream.DeadLetter) { l.Items = []string{"of " + string(l.Payload)} }}
 			got, err := redrive.Run(t.Context(), letters, out, test.options)
 			if err != nil || got != test.want {
 				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
@@ -115,6 +124,11 @@ func TestRun(t *testing.T) {
 			}
 			if !test.options.DryRun && len(letters.marked) != test.want.Letters || test.options.DryRun && len(letters.marked) != 0 {
 				t.Errorf("%d marked", len(letters.marked))
+			}
+			for source, items := range letters.marked {
+				if i := slices.IndexFunc(letters.letters, func(l stream.DeadLetter) bool { return l.Source == source }); !slices.Equal(items, []string{"of " + string(letters.letters[i].Payload)}) {
+					t.Errorf("%s holds %q", source, items)
+				}
 			}
 			if test.options.DryRun || test.options.Limit > 0 {
 				return
