@@ -50,15 +50,13 @@ func (m *Model) Explain(text, lang string, target Target) Explanation {
 	// First the norms, which every feature is divided by.
 	entries := make([]entry, len(s.tokens.list))
 	var x sums
-	previous := uint64(startOfText)
 	for i := range entries {
 		k := &s.tokens.list[i]
 		b := s.tokens.buf[k.from:k.to]
 		entries[i] = p.entry(&s.stems, k, b)
-		x.add(p, &entries[i], k, b, previous)
-		previous = entries[i].term
+		x.add(&entries[i], k, b)
 	}
-	x.pair(p, previous, endOfText)
+	x.pair(p, s.terms)
 	terms, letters := normOf(x.termNorm), normOf(x.gramNorm)
 
 	pairWeight := func(a, b uint64) float64 {
@@ -75,7 +73,7 @@ func (m *Model) Explain(text, lang string, target Target) Explanation {
 		}
 	}
 	last := ""
-	previous = startOfText
+	previous := uint64(startOfText)
 	for i := range entries {
 		e, where := &entries[i], s.tokens.show(i)
 		var w [classes]float32

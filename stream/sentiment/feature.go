@@ -68,8 +68,12 @@ func hashBytes(seed uint64, b []byte) uint64 {
 		b = b[8:]
 	}
 	var tail uint64
-	for i, c := range b {
-		tail |= uint64(c) << (8 * i)
+	if cap(b) >= 8 { // what lies behind it is masked
+		tail = binary.LittleEndian.Uint64(b[:8]) & (1<<(8*len(b)) - 1)
+	} else {
+		for i, c := range b {
+			tail |= uint64(c) << (8 * i)
+		}
 	}
 	return mix(h, tail^uint64(len(b))<<56)
 }

@@ -108,51 +108,42 @@ type letters struct {
 	russianOnly, bulgarian                    bool
 }
 
-func (t *tokens) letters() (n letters) {
-	for i := range t.list {
-		k := &t.list[i]
-		if k.kind != wordToken {
+// count adds the letters of a word in lower case.
+func (n *letters) count(b []byte) {
+	hard := false // the letter before is «ъ»
+	for j := 0; j < len(b); {
+		c := b[j]
+		if c < utf8.RuneSelf {
+			if isLetter(c) {
+				n.latin++
+			}
+			j++
 			continue
 		}
-		n.words++
-		n.kinds[common.of(k.hash)]++
-		b := t.buf[k.from:k.to]
-		hard := false // the letter before is «ъ»
-		for j := 0; j < len(b); {
-			c := b[j]
-			if c < utf8.RuneSelf {
-				if isLetter(c) {
-					n.latin++
-				}
-				j++
-				continue
+		r, size := utf8.DecodeRune(b[j:])
+		j += size
+		switch {
+		case r >= 'а' && r <= 'я':
+			n.cyrillic++
+			n.russianOnly = n.russianOnly || r == 'ы' || r == 'э'
+			if hard && r != 'е' && r != 'ю' && r != 'я' && r != 'и' {
+				n.bulgarian = true // Russian has «ъ» before е, ю and я only
 			}
-			r, size := utf8.DecodeRune(b[j:])
-			j += size
-			switch {
-			case r >= 'а' && r <= 'я':
-				n.cyrillic++
-				n.russianOnly = n.russianOnly || r == 'ы' || r == 'э'
-				if hard && r != 'е' && r != 'ю' && r != 'я' && r != 'и' {
-					n.bulgarian = true // Russian has «ъ» before е, ю and я only
-				}
-			case r >= 0x400 && r < 0x530:
-				n.foreign++ // Ukrainian, Belarusian, Serbian, Kazakh, …
-			case r < 0x250:
-				n.accented++
-			default:
-				n.other++
-			}
-			hard = r == 'ъ'
+		case r >= 0x400 && r < 0x530:
+			n.foreign++ // Ukrainian, Belarusian, Serbian, Kazakh, …
+		case r < 0x250:
+			n.accented++
+		default:
+			n.other++
 		}
+		hard = r == 'ъ'
 	}
-	return n
 }
 
 // language decides in which language the tokens are. The script decides first, then common words; hint is the platform's word
 // for it. Russian in Latin letters is Russian, and its words are turned into Cyrillic ones.
 func (t *tokens) language(text, hint string) language {
-	n := t.letters()
+	n := &t.letters
 	native := n.kinds[englishWord] + n.kinds[translitWord]
 	switch {
 	case n.cyrillic+n.foreign+n.latin+n.accented+n.other == 0:

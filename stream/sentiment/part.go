@@ -39,6 +39,7 @@ type Scratch struct {
 	tokens tokens
 	stems  stemmer
 	caches map[*part]*cache
+	terms  []uint64 // of the tokens, and the start and the end of the text
 }
 
 // cache keeps what the model knows of the terms that were seen lately; nine of ten words of a stream have been. It has two entries
@@ -112,39 +113,43 @@ type sums struct {
 	surface               surface
 }
 
-// add counts a token; previous is the term before it.
-func (x *sums) add(p *part, e *entry, k *token, b []byte, previous uint64) {
+// add counts a token.
+func (x *sums) add(e *entry, k *token, b []byte) {
 	for c := range classes {
 		x.terms[c] += int32(e.row[c])
 		x.letters[c] += e.letters[c]
 	}
 	x.termNorm += int32(e.row[3]) * int32(e.row[3])
 	x.gramNorm += e.norm
-	x.pair(p, previous, e.term)
 	x.surface.add(k, b, &e.hint)
 }
 
-func (x *sums) pair(p *part, a, b uint64) {
-	r := &p.pairs[bucket(pairTable, pair(a, b))]
-	for c := range classes {
-		x.pairs[c] += int32(r[c])
+// pair counts the terms two in a row. It has a loop of its own, because nearly every pair waits for memory, and so they wait together.
+func (x *sums) pair(p *part, terms []uint64) {
+	for i := 1; i < len(terms); i++ {
+		r := &p.pairs[bucket(pairTable, pair(terms[i-1], terms[i]))]
+		for c := range classes {
+			x.pairs[c] += int32(r[c])
+		}
+		x.termNorm += int32(r[3]) * int32(r[3])
 	}
-	x.termNorm += int32(r[3]) * int32(r[3])
 }
 
 // logits returns the scores of the classes for the tokens of the scratch.
 func (p *part) logits(s *Scratch) [classes]float32 {
 	var x sums
 	c := s.cacheOf(p)
-	previous := uint64(startOfText)
+	terms := append(s.terms[:0], startOfText)
 	for i := range s.tokens.list {
 		k := &s.tokens.list[i]
 		b := s.tokens.buf[k.from:k.to]
 		e := p.lookup(c, s, k, b)
-		x.add(p, e, k, b, previous)
-		previous = e.term
+		x.add(e, k, b)
+		terms = append(terms, e.term)
 	}
-	x.pair(p, previous, endOfText)
+	terms = append(terms, endOfText)
+	s.terms = terms
+	x.pair(p, terms)
 	return x.logits(p)
 }
 

@@ -42,6 +42,8 @@ type tokens struct {
 	buf  []byte // lower case, ё as е
 	skip []mask
 	open int // brackets that were opened and not closed
+
+	letters letters // of the words
 }
 
 // mask is a span of the text that stands for a brand.
@@ -70,10 +72,14 @@ const maxText = 8 << 10
 
 // read tokenises the text.
 func (t *tokens) read(text string, target Target) {
-	t.list, t.buf, t.open = t.list[:0], t.buf[:0], 0
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
+	// A letter of two bytes can become one of three; with that room, most letters are written in place.
+	if most := 2*len(text) + 8; cap(t.buf) < most {
+		t.buf = make([]byte, 0, most)
+	}
+	t.list, t.buf, t.open, t.letters = t.list[:0], t.buf[:0], 0, letters{}
 	t.masks(target)
 	next := 0
 	for i := 0; i < len(text); {
@@ -93,12 +99,44 @@ func (t *tokens) read(text string, target Target) {
 	}
 }
 
+// beginnings says what the first byte of a token alone tells of it.
+var beginnings = func() (t [256]uint8) {
+	for c := range t {
+		if isLetter(byte(c)) {
+			t[c] = beginsWord
+		}
+	}
+	for _, c := range "hHxX" { // links and emoticons
+		t[c] = 0
+	}
+	for _, c := range " \n\t\r," {
+		t[c] = beginsNothing
+	}
+	t[0xd0], t[0xd1] = beginsCyrillic, beginsCyrillic
+	return t
+}()
+
+const (
+	beginsNothing  uint8 = iota + 1 // a separator
+	beginsWord                      // of English letters
+	beginsCyrillic                  // a word if a Russian letter stands there
+)
+
 // token reads one token, or a separator, off the start of text and returns its length.
 func (t *tokens) token(text string) int {
 	c := text[0]
-	switch {
-	case c == ' ' || c == '\n' || c == '\t' || c == '\r':
+	switch beginnings[c] {
+	case beginsNothing:
 		return 1
+	case beginsWord:
+		return t.word(text, false)
+	case beginsCyrillic:
+		if isCyrillic(text) {
+			return t.word(text, false)
+		}
+	default:
+	}
+	switch {
 	case c == '@' && len(text) > 1 && isHandle(text[1]):
 		n := 1
 		for n < len(text) && isHandle(text[n]) {
@@ -149,9 +187,6 @@ func (t *tokens) token(text string) int {
 		}
 		return 1
 	}
-	if isCyrillic(text) {
-		return t.word(text, false)
-	}
 	r, n := utf8.DecodeRuneInString(text)
 	switch {
 	case r == utf8.RuneError: // not UTF-8, or was not once; U+FFFD would count as a symbol
@@ -199,36 +234,92 @@ func (t *tokens) marks(text string) int {
 	return n
 }
 
-// word reads a word: letters, with digits, underscores and inner apostrophes.
+// form is what a word makes of a letter or digit of the Russian and English alphabets: most of all text.
+type form struct {
+	bytes  uint16 // its lower case, the first byte lowest; 0 of what has no form
+	size   uint8  // of bytes
+	counts uint64 // 1 in each of countCapital and others that it is
+	set    uint32 // the letter as one of the set of Russian letters
+}
+
+// Places of counters in one word of 64 bits. No text has as many letters as would overflow one.
+const (
+	countCapital  = 0
+	countCyrillic = 16
+	countLatin    = 32
+	countMask     = 1<<16 - 1
+)
+
+// The letters that tell Russian from other languages in Cyrillic letters, as sets.
+const (
+	russianOnlySet = 1<<('ы'-'а') | 1<<('э'-'а')
+	hardSignSet    = 1 << ('ъ' - 'а')
+)
+
+// asciiForms are the forms by byte, cyrillicForms by the last bit of the first byte (0xd0 or 0xd1) and the second one.
+var asciiForms, cyrillicForms = func() (ascii [256]form, cyrillic [2][256]form) {
+	for c := '0'; c <= '9'; c++ {
+		ascii[c] = form{bytes: uint16(c), size: 1}
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		ascii[c] = form{bytes: uint16(c), size: 1, counts: 1 << countLatin}
+		ascii[c-'a'+'A'] = form{bytes: uint16(c), size: 1, counts: 1<<countLatin | 1<<countCapital}
+	}
+	put := func(r, lower rune, counts uint64) {
+		s, l := string(r), string(lower)
+		cyrillic[s[0]&1][s[1]] = form{bytes: uint16(l[0]) | uint16(l[1])<<8, size: 2, counts: 1<<countCyrillic | counts, set: 1 << (lower - 'а')}
+	}
+	for r := 'а'; r <= 'я'; r++ {
+		put(r, r, 0)
+		put(r-'а'+'А', r, 1<<countCapital)
+	}
+	put('ё', 'е', 0)
+	put('Ё', 'е', 0)
+	return ascii, cyrillic
+}()
+
+// word reads a word: letters, with digits and inner apostrophes.
 func (t *tokens) word(text string, hashtag bool) int {
-	k := token{kind: wordToken, from: int32(len(t.buf)), hashtag: hashtag}
-	capitals, letters, run := 0, 0, 0
-	var last rune
+	const other = 1 << 24 // sets letters without a form apart from the bytes of those with one
+	from := len(t.buf)
+	k := token{kind: wordToken, from: int32(from), hashtag: hashtag}
+	var counts uint64
+	var set uint32
+	var last uint32
+	letters, run := 0, 0
+	formless := false
 	i := 0
 	for i < len(text) {
-		r, n := rune(text[i]), 1
-		switch {
-		case r < utf8.RuneSelf:
-		case isCyrillic(text[i:]):
-			r, n = r&0x1f<<6|rune(text[i+1])&0x3f, 2
-		default:
-			r, n = utf8.DecodeRuneInString(text[i:])
+		var f *form
+		if c := text[i]; c&^1 == 0xd0 && i+1 < len(text) {
+			f = &cyrillicForms[c&1][text[i+1]]
+		} else {
+			f = &asciiForms[c]
 		}
+		if f.size != 0 {
+			i += int(f.size)
+			letters++
+			counts += f.counts
+			set |= f.set
+			if at := uint32(f.bytes); at == last {
+				if run++; run >= 3 {
+					if run == 3 && f.size == 2 {
+						t.buf = t.buf[:len(t.buf)-2] // a letter that is drawn out is seldom a double one in Russian
+					}
+					k.long = true
+					continue
+				}
+			} else {
+				last, run = at, 1
+			}
+			n := len(t.buf)
+			b := t.buf[: n+2 : cap(t.buf)]
+			b[n], b[n+1] = byte(f.bytes), byte(f.bytes>>8)
+			t.buf = b[:n+int(f.size)]
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(text[i:])
 		switch {
-		case r >= 'a' && r <= 'z':
-		case r >= 'A' && r <= 'Z':
-			r += 'a' - 'A'
-			capitals++
-		case r >= 'а' && r <= 'я':
-			k.cyrillic = true
-		case r >= 'А' && r <= 'Я':
-			r += 'а' - 'А'
-			capitals++
-			k.cyrillic = true
-		case r == 'ё' || r == 'Ё':
-			r = 'е'
-			k.cyrillic = true
-		case r >= '0' && r <= '9':
 		case (r == '\'' || r == '’') && i > 0 && i+n < len(text) && isLetter(text[i+n]):
 			r = '\''
 		case r == 0xad || r == 0x200b || r == 0x200c || r == 0x200d || r >= 0x300 && r <= 0x36f:
@@ -239,25 +330,38 @@ func (t *tokens) word(text string, hashtag bool) int {
 		default:
 			goto done
 		}
+		formless = true
 		letters++
 		i += n
-		if r == last {
+		at := uint32(r)
+		if r >= utf8.RuneSelf {
+			at |= other
+		}
+		if at == last {
 			if run++; run >= 3 {
-				if run == 3 && r >= 'а' && r <= 'я' {
-					t.buf = t.buf[:len(t.buf)-2] // a letter that is drawn out is seldom a double one in Russian
-				}
 				k.long = true
 				continue
 			}
 		} else {
-			last, run = r, 1
+			last, run = at, 1
 		}
 		t.buf = utf8.AppendRune(t.buf, r)
 	}
 done:
+	capitals := int(counts >> countCapital & countMask)
+	k.cyrillic = counts>>countCyrillic&countMask != 0
 	k.caps = capitals >= 2 && capitals == letters
-	if int(k.from) < len(t.buf) {
+	if from < len(t.buf) {
 		t.add(k)
+		t.letters.words++
+		t.letters.kinds[common.of(t.list[len(t.list)-1].hash)]++
+		if formless || k.long || set&hardSignSet != 0 {
+			t.letters.count(t.buf[from:])
+		} else {
+			t.letters.cyrillic += int(counts >> countCyrillic & countMask)
+			t.letters.latin += int(counts >> countLatin & countMask)
+			t.letters.russianOnly = t.letters.russianOnly || set&russianOnlySet != 0
+		}
 	}
 	return max(i, 1)
 }
