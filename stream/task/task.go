@@ -157,6 +157,8 @@ type task struct {
 	next      int64 // next offset to process
 	unflushed int
 	behind    bool // more waits than was read since the last flush
+	level     bool // nothing waits
+	chased    bool // the last flush was made while behind
 	lastFlush time.Time
 	torn      bool            // a batch or a flush was interrupted: memory is no longer the state at t.next
 	room      []stream.Record // of a batch that was joined
@@ -219,7 +221,7 @@ func (t *task) consume(ctx context.Context, batches <-chan kafka.Batch) error {
 		if err := t.process(ctx, batch); err != nil {
 			return err
 		}
-		if t.unflushed >= t.cfg.FlushRecords || t.due() || t.reached() {
+		if t.unflushed >= t.cfg.FlushRecords || t.due() || t.arrived() || t.reached() {
 			if err := t.flush(ctx); err != nil {
 				return err
 			}
@@ -286,6 +288,10 @@ func (t *task) due() bool {
 	return time.Since(t.lastFlush) >= left
 }
 
+// arrived reports whether the task has just caught up: nothing more will come soon to share the inserts with, and whoever waits for the end of
+// the past (a stage behind this one, a person) need not wait for the clock. That is once per catching up.
+func (t *task) arrived() bool { return t.chased && t.level && t.unflushed > 0 }
+
 func (t *task) reached() bool { return t.cfg.Bounded && t.next >= t.cfg.Until }
 
 func (t *task) process(ctx context.Context, batch kafka.Batch) error {
@@ -321,7 +327,7 @@ func (t *task) process(ctx context.Context, batch kafka.Batch) error {
 		t.unflushed++ // a tick may have moved a watermark: it counts as something to flush
 	}
 	lag := max(0, batch.End-t.next)
-	t.behind = lag > int64(t.unflushed)
+	t.behind, t.level = lag > int64(t.unflushed), lag == 0
 	t.cfg.Observer.Lag(lag)
 	return nil
 }
@@ -335,7 +341,7 @@ func (t *task) flush(ctx context.Context) error {
 		return fmt.Errorf("flush: %w", err)
 	}
 	t.commit(max(position.Next(), 0))
-	t.unflushed = 0
+	t.unflushed, t.chased = 0, t.behind
 	t.lastFlush = time.Now()
 	return nil
 }
