@@ -278,10 +278,15 @@ const catchUpIntervals = 2
 
 // due reports whether the wall clock has passed a multiple of the interval since the last flush. All tasks of a process thus flush
 // in the same moment, and the sink sends their rows in common inserts: an insert costs ClickHouse milliseconds however few rows it
-// has. What has passed is measured on the monotonic clock, so a wall clock that is set back delays nothing.
+// has. Roll flushes half an interval later: the partials that the others have just produced need not wait for a whole one. What has
+// passed is measured on the monotonic clock, so a wall clock that is set back delays nothing.
 func (t *task) due() bool {
 	interval := t.cfg.FlushInterval
-	left := interval - time.Duration(t.lastFlush.UnixNano())%interval
+	last := time.Duration(t.lastFlush.UnixNano())
+	if t.cfg.Stage == stream.StageRoll {
+		last += interval / 2
+	}
+	left := interval - last%interval
 	if t.behind {
 		left += catchUpIntervals * interval
 	}
