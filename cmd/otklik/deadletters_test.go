@@ -108,6 +108,30 @@ func TestDeadLettersAfterAFix(t *testing.T) {
 	s.Config.Kafka.Topics.Firehose = right
 	s.Drain(t)
 	enginetest.Compare(t, t.Context(), s.ClickHouse, truth)
+
+	// Put back, they name the tweets in them, so that the deletes of Twitter have reached them.
+	counts, err := s.ClickHouse.Strings(t.Context(), "SELECT countIf(erased), countIf(NOT erased AND platform = 'twitter' AND hasAny(items, gone)), countIf(platform = 'twitter' AND notEmpty(items)) FROM (SELECT * FROM "+
+		s.ClickHouse.Database()+".deadletters WHERE redriven_at IS NOT NULL) AS l CROSS JOIN (SELECT groupArray(item_id) AS gone FROM "+s.ClickHouse.Database()+".erasures WHERE platform = 'twitter') AS e")
+	if err != nil || len(counts) != 1 || counts[0][0] == "0" || counts[0][1] != "0" || counts[0][2] == "0" {
+		t.Fatalf("erased, to be erased, with tweets: %v, %v", counts, err)
+	}
+	var after []struct{ Count, Erased int64 }
+	if err := json.Unmarshal([]byte(command("list", "--all", "--platform", "twitter", "--json")), &after); err != nil {
+		t.Fatal(err)
+	}
+	erased := int64(0)
+	for _, g := range after {
+		erased += g.Erased
+	}
+	if fmt.Sprint(erased) != counts[0][0] {
+		t.Errorf("list counts %d erased dead letters, want %s", erased, counts[0][0])
+	}
+	if list := command("list", "--all", "--platform", "twitter"); !strings.Contains(list, " erased, ") {
+		t.Errorf("list prints\n%s", list)
+	}
+	if again := command("redrive", "--again", "--dry-run", "--platform", "twitter"); !strings.Contains(again, counts[0][0]+" dead letters stay: erased") {
+		t.Errorf("--again --dry-run prints %q, want %s erased", again, counts[0][0])
+	}
 }
 
 func platformBooks(t *testing.T, truth *simulate.Truth, p stream.Platform) simulate.Books {
