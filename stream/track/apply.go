@@ -10,7 +10,6 @@ import (
 	"otklik/stream/care"
 	"otklik/stream/kafka"
 	"otklik/stream/window"
-	"otklik/stream/wire"
 )
 
 // arrival is one record of the batch being processed.
@@ -35,7 +34,7 @@ func (p *Processor) parse(records []stream.Record) {
 		p.batch = p.batch[:len(p.batch)+1]
 		a := &p.batch[len(p.batch)-1]
 		a.received, a.position = rec.Timestamp, pos
-		if err := wire.ParseMention(rec.Value, &a.mention); err != nil {
+		if err := p.parser.Parse(rec.Value, &a.mention); err != nil {
 			p.batch = p.batch[:len(p.batch)-1]
 			lost := stream.Books{Records: 1, Read: 1, DeadLetters: 1}
 			p.ledger.At(rec.Timestamp, pos).Add(&lost)

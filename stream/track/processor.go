@@ -103,6 +103,7 @@ type Processor struct {
 	// now is the wall clock, for idle sources only, as of the fetch of the batch: that nothing was read while processing waited
 	// says nothing about the sources.
 	now     time.Time
+	parser  *wire.MentionParser
 	batch   []arrival
 	changes changes
 	stored  map[identityKey]*stream.MentionRow // current versions fetched for the batch
@@ -122,7 +123,7 @@ func New(cfg Config, p stream.Partition, out Outbox, observer task.Observer) *Pr
 		cfg: cfg, partition: p, out: out, observer: observer,
 		ledger: task.NewLedger(stream.StageTrack, p), identities: newIdentities(),
 		panes: window.NewStore(p.Number, cfg.Window), book: care.NewBook(cfg.Care),
-		marks: map[stream.Partition]*stream.Source{}, watermark: window.NewTracker(cfg.Window),
+		parser: wire.NewMentionParser(), marks: map[stream.Partition]*stream.Source{}, watermark: window.NewTracker(cfg.Window),
 		pendingClaims: map[stream.MentionName]int{},
 	}
 }
@@ -312,6 +313,7 @@ func (p *Processor) Flush(ctx context.Context) (stream.Position, error) {
 		return 0, err
 	}
 	p.rows.Reset()
+	p.parser.Forget()
 	p.pending.reset()
 	clear(p.pendingClaims)
 	p.flushed, p.told, p.toldIdle = p.position, watermark, idle

@@ -174,7 +174,24 @@ func appendAccountElement(dst []byte, num protowire.Number, a *stream.Account) [
 // cloned if it is not one of those, or it keeps the whole of data in memory. Strings are taken as they are: that they are
 // UTF-8 is up to the writer, and AppendMention sees to it. An error wraps ErrMalformed and leaves m
 // in no particular state.
-func ParseMention(data []byte, m *stream.Mention) error {
+func ParseMention(data []byte, m *stream.Mention) error { return new(MentionParser).Parse(data, m) }
+
+// MentionParser reads one mention after the other, and makes use of what they have in common. It is not safe for concurrent use.
+type MentionParser struct {
+	recent   [mentionClaim + 1]string // the words that the message before had, by field; that of mentionSource is the topic
+	accounts []stream.Account         // for lists
+	words    []string
+	room     int // for how many elements of lists memory is taken at a time; at least two
+}
+
+// NewMentionParser returns a parser for many messages. The lists of a hundred of them share memory, which is freed with the last one.
+func NewMentionParser() *MentionParser { return &MentionParser{room: 128} }
+
+// Forget lets go of the messages parsed so far.
+func (p *MentionParser) Forget() { p.accounts, p.words = nil, nil }
+
+// Parse is ParseMention.
+func (p *MentionParser) Parse(data []byte, m *stream.Mention) error {
 	*m = stream.Mention{}
 	i := &m.Item
 	// Nobody writes to data while the mention is used: see above.
@@ -183,9 +200,9 @@ func ParseMention(data []byte, m *stream.Mention) error {
 	for s.next() {
 		switch s.tag {
 		case mentionPlatform<<3 | asBytes:
-			i.Platform = stream.Platform(s.word(whole))
+			i.Platform = stream.Platform(p.word(mentionPlatform, s.text(whole)))
 		case mentionKind<<3 | asBytes:
-			i.Kind = stream.Kind(s.word(whole))
+			i.Kind = stream.Kind(p.word(mentionKind, s.text(whole)))
 		case mentionID<<3 | asBytes:
 			i.ID = s.text(whole)
 		case mentionOriginID<<3 | asBytes:
@@ -223,15 +240,12 @@ func ParseMention(data []byte, m *stream.Mention) error {
 		case mentionWall<<3 | asBytes:
 			s.account(whole, &i.Wall)
 		case mentionMentions<<3 | asBytes:
-			if i.Mentions == nil {
-				i.Mentions = make([]stream.Account, 0, 2)
-			}
-			i.Mentions = append(i.Mentions, stream.Account{})
+			p.accounts = grow(&i.Mentions, p.accounts, stream.Account{}, p.room)
 			s.account(whole, &i.Mentions[len(i.Mentions)-1])
 		case mentionText<<3 | asBytes:
 			i.Text = s.text(whole)
 		case mentionLang<<3 | asBytes:
-			i.Lang = s.word(whole)
+			i.Lang = p.word(mentionLang, s.text(whole))
 		case mentionURL<<3 | asBytes:
 			i.URL = s.text(whole)
 		case mentionLikes<<3 | asVarint:
@@ -247,7 +261,7 @@ func ParseMention(data []byte, m *stream.Mention) error {
 		case mentionNote<<3 | asBytes:
 			i.Note = s.text(whole)
 		default:
-			s.parseJudgement(whole, m)
+			p.parseJudgement(&s, whole, m)
 		}
 	}
 	if s.err != nil {
@@ -257,10 +271,10 @@ func ParseMention(data []byte, m *stream.Mention) error {
 }
 
 // parseJudgement reads the fields that are about the brand.
-func (s *scanner) parseJudgement(whole string, m *stream.Mention) {
+func (p *MentionParser) parseJudgement(s *scanner, whole string, m *stream.Mention) {
 	switch s.tag {
 	case mentionBrand<<3 | asBytes:
-		m.Brand = s.word(whole)
+		m.Brand = p.word(mentionBrand, s.text(whole))
 	case mentionRole<<3 | asVarint:
 		m.Role = stream.Role(s.small(uint64(stream.Spam)))
 	case mentionVia<<3 | asVarint:
@@ -276,18 +290,15 @@ func (s *scanner) parseJudgement(whole string, m *stream.Mention) {
 	case mentionNegative<<3 | asFixed32:
 		m.Scores.Negative = s.float()
 	case mentionModel<<3 | asBytes:
-		m.Model = s.word(whole)
+		m.Model = p.word(mentionModel, s.text(whole))
 	case mentionProducts<<3 | asBytes:
-		if m.Products == nil {
-			m.Products = make([]string, 0, 2)
-		}
-		m.Products = append(m.Products, s.word(whole))
+		p.words = grow(&m.Products, p.words, p.word(mentionProducts, s.text(whole)), p.room)
 	case mentionSeverity<<3 | asVarint:
 		m.Severity = uint8(s.small(math.MaxUint8))
 	case mentionCustomer<<3 | asBytes:
 		m.Customer = s.text(whole)
 	case mentionSource<<3 | asBytes:
-		s.source(whole, &m.Source)
+		p.source(s, whole, &m.Source)
 	case mentionReceivedAt<<3 | asVarint:
 		m.ReceivedAt = s.time()
 	case mentionErased<<3 | asVarint:
@@ -298,7 +309,7 @@ func (s *scanner) parseJudgement(whole string, m *stream.Mention) {
 		}
 		s.correction(whole, m.Corrects)
 	case mentionViolations<<3 | asBytes:
-		m.Violations = append(m.Violations, s.word(whole))
+		m.Violations = append(m.Violations, p.word(mentionViolations, s.text(whole)))
 	case mentionExcerpt<<3 | asBytes:
 		m.Excerpt = s.text(whole)
 	case mentionClaim<<3 | asBytes:
@@ -360,13 +371,38 @@ func (s *scanner) account(whole string, a *stream.Account) {
 	s.adopt(&in)
 }
 
-func (s *scanner) source(whole string, src *stream.Source) {
+// word is scanner.word for a field of which most messages have the same as the one before.
+func (p *MentionParser) word(field int, text string) string {
+	last := &p.recent[field]
+	if *last != text {
+		*last = words.intern(text)
+	}
+	return *last
+}
+
+// grow appends an element to a list of the current message. The list lies at the end of what is used of memory, if there is room; what is
+// used afterwards is returned. New memory is for so many elements as room says.
+func grow[T any](list *[]T, memory []T, v T, room int) []T {
+	n := len(*list)
+	if n > 0 && (n < cap(*list) || len(memory) == cap(memory)) {
+		*list = append(*list, v)
+		return memory
+	}
+	if len(memory) == cap(memory) {
+		memory = make([]T, 0, max(room, 2))
+	}
+	memory = append(memory, v)
+	*list = memory[len(memory)-n-1 : len(memory) : len(memory)]
+	return memory
+}
+
+func (p *MentionParser) source(s *scanner, whole string, src *stream.Source) {
 	in := scanner{data: s.bytes()}
 	part := whole[s.lo:s.hi]
 	for in.next() {
 		switch in.tag {
 		case 1<<3 | asBytes:
-			src.Partition.Topic = in.word(part)
+			src.Partition.Topic = p.word(mentionSource, in.text(part))
 		case 2<<3 | asVarint:
 			src.Partition.Number = in.int32()
 		case 3<<3 | asVarint:

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strings"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -44,6 +43,30 @@ func (s *scanner) next() bool {
 		return false
 	}
 	start := s.off
+	// A tag of one or two bytes, and a number or length of one, without a call: nearly all are.
+	if rest := s.data[start:]; len(rest) >= 3 {
+		tag, n := uint64(rest[0]), 1
+		if tag >= 0x80 && rest[1] < 0x80 {
+			tag, n = tag&0x7f|uint64(rest[1])<<7, 2
+		}
+		if v := rest[n]; v < 0x80 && tag < 1<<14 && tag >= 1<<3 && rest[n-1] < 0x80 {
+			switch tag & 7 {
+			case asVarint:
+				s.tag, s.number, s.off = tag, uint64(v), start+n+1
+				return true
+			case asBytes:
+				if lo := start + n + 1; int(v) <= len(s.data)-lo {
+					s.tag, s.number, s.lo, s.hi, s.off = tag, uint64(v), lo, lo+int(v), lo+int(v)
+					return true
+				}
+			}
+		}
+	}
+	return s.any(start)
+}
+
+// any is next for whatever a field may be.
+func (s *scanner) any(start int) bool {
 	n := s.varint()
 	if n < 0 {
 		return s.fail(start, n)
@@ -182,14 +205,17 @@ func appendString(dst []byte, num protowire.Number, s string) []byte {
 // appendElement writes a string even if it is empty: an element of a repeated field. Bytes that are not UTF-8, which
 // protobuf strings may not hold, become U+FFFD.
 func appendElement(dst []byte, num protowire.Number, s string) []byte {
-	if !utf8.ValidString(s) {
+	if !valid(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
-	dst = appendTag(dst, num, protowire.BytesType)
-	if len(s) < 0x80 {
-		dst = append(dst, byte(len(s)))
-	} else {
-		dst = protowire.AppendVarint(dst, uint64(len(s)))
+	tag := uint64(num)<<3 | asBytes
+	switch {
+	case len(s) >= 0x80 || tag >= 1<<14:
+		dst = protowire.AppendVarint(appendTag(dst, num, protowire.BytesType), uint64(len(s)))
+	case tag < 1<<7:
+		dst = append(dst, byte(tag), byte(len(s)))
+	default:
+		dst = append(dst, byte(tag)|0x80, byte(tag>>7), byte(len(s)))
 	}
 	return append(dst, s...)
 }

@@ -627,8 +627,9 @@ func BenchmarkParseMention(b *testing.B) {
 	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
 	var got stream.Mention
+	p := NewMentionParser()
 	for b.Loop() {
-		if err := ParseMention(buf, &got); err != nil {
+		if err := p.Parse(buf, &got); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -643,5 +644,36 @@ func BenchmarkPane(b *testing.B) {
 		if _, err := ParsePartial(buf); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestMentionParserIsParseMention: parsed one after the other, messages are what each of them is alone, and stay so.
+func TestMentionParserIsParseMention(t *testing.T) {
+	r := random{rand.New(rand.NewPCG(21, 22))}
+	p := NewMentionParser()
+	const n = 600
+	got, want := make([]stream.Mention, n), make([]stream.Mention, n)
+	for i := range n {
+		m := r.mention()
+		data := AppendMention(nil, &m)
+		if err := ParseMention(data, &want[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Parse(data, &got[i]); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 99 {
+			p.Forget()
+		}
+	}
+	lists := 0
+	for i := range n {
+		if diff := cmp.Diff(want[i], got[i]); diff != "" {
+			t.Fatalf("message %d:\n%s", i, diff)
+		}
+		lists += len(got[i].Products) + len(got[i].Item.Mentions)
+	}
+	if lists < n {
+		t.Errorf("%d elements of lists in %d messages: too few to tell", lists, n)
 	}
 }
