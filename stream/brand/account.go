@@ -2,6 +2,8 @@ package brand
 
 import (
 	"strings"
+	"unicode/utf8"
+	"unsafe"
 
 	"otklik/stream"
 )
@@ -14,8 +16,30 @@ type official struct {
 
 // accountIndex finds the official accounts of one platform by lower-case id and handle.
 type accountIndex struct {
-	byID, byName map[string][]official
+	byID, byName accountList
 }
+
+// accountList are accounts by a lower-case key. Nearly all accounts of a stream are nobody's, and most of them are told by length and last
+// letter.
+type accountList struct {
+	byKey map[string][]official
+	marks uint64 // of the keys, as a set
+}
+
+func (l *accountList) add(key string, o official) {
+	l.byKey[key] = append(l.byKey[key], o)
+	l.marks |= 1 << mark(key)
+}
+
+func (l *accountList) of(key string) []official {
+	if key == "" || l.marks>>mark(key)&1 == 0 {
+		return nil
+	}
+	return l.byKey[key]
+}
+
+// mark returns a number below 64; key is not empty.
+func mark(key string) uint8 { return (uint8(len(key))*7 + key[len(key)-1]) % 64 }
 
 func indexAccounts(c *Catalogue) map[stream.Platform]*accountIndex {
 	index := make(map[stream.Platform]*accountIndex, len(stream.Platforms))
@@ -23,16 +47,16 @@ func indexAccounts(c *Catalogue) map[stream.Platform]*accountIndex {
 		for platform, accounts := range c.Brands[i].Accounts {
 			x := index[platform]
 			if x == nil {
-				x = &accountIndex{byID: map[string][]official{}, byName: map[string][]official{}}
+				x = &accountIndex{byID: accountList{byKey: map[string][]official{}}, byName: accountList{byKey: map[string][]official{}}}
 				index[platform] = x
 			}
 			for j := range accounts {
 				o := official{brand: int32(i), account: &accounts[j]}
 				if id := strings.ToLower(accounts[j].ID); id != "" {
-					x.byID[id] = append(x.byID[id], o)
+					x.byID.add(id, o)
 				}
 				if name := foldHandle(accounts[j].Name); name != "" {
-					x.byName[name] = append(x.byName[name], o)
+					x.byName.add(name, o)
 				}
 			}
 		}
@@ -47,14 +71,14 @@ func (x *accountIndex) lookup(a *stream.Account, s *Scratch) []official {
 		return nil
 	}
 	if a.ID != "" {
-		if list := x.byID[string(s.lower(a.ID))]; list != nil {
+		if list := x.byID.of(s.lower(a.ID)); list != nil {
 			return list
 		}
 	}
 	if a.Name == "" {
 		return nil
 	}
-	list := x.byName[string(s.lower(strings.TrimPrefix(a.Name, "@")))]
+	list := x.byName.of(s.lower(strings.TrimPrefix(a.Name, "@")))
 	if a.ID != "" {
 		for _, o := range list {
 			if o.account.ID != "" {
@@ -65,17 +89,36 @@ func (x *accountIndex) lookup(a *stream.Account, s *Scratch) []official {
 	return list
 }
 
-// lower lower-cases a handle or id without allocating.
-func (s *Scratch) lower(name string) []byte {
+// lower lower-cases a handle or id without allocating. What it returns is valid until the next call.
+func (s *Scratch) lower(name string) string {
+	for i := range len(name) {
+		if c := name[i]; c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {
+			return s.lowered(name)
+		}
+	}
+	return name
+}
+
+func (s *Scratch) lowered(name string) string {
 	s.name = s.name[:0]
 	for i := range len(name) {
 		c := name[i]
-		if c >= 'A' && c <= 'Z' {
+		switch {
+		case c >= 'A' && c <= 'Z':
 			c += 'a' - 'A'
-		} else if c >= 0x80 {
-			return append(s.name[:0], strings.ToLower(name)...)
+		case c >= utf8.RuneSelf:
+			return strings.ToLower(name)
 		}
 		s.name = append(s.name, c)
 	}
-	return s.name
+	return unsafe.String(unsafe.SliceData(s.name), len(s.name))
+}
+
+// index returns what is known of the accounts of a platform; nil if nothing is.
+func (m *Matcher) index(p stream.Platform, s *Scratch) *accountIndex {
+	if s.accounts == nil || s.platform != p || s.matcher != m {
+		s.begin(m)
+		s.platform, s.accounts = p, m.accounts[p]
+	}
+	return s.accounts
 }

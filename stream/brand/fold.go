@@ -54,6 +54,16 @@ var cyrillic = func() (t [2][256]byte) {
 	return t
 }()
 
+// russian returns the folded byte of the Russian letter at i; 0 if none stands there.
+func russian(text string, i int) byte {
+	if i+1 < len(text) {
+		if c := text[i]; c&^1 == 0xd0 {
+			return cyrillic[c&1][text[i+1]]
+		}
+	}
+	return 0
+}
+
 // simple is latin for the ASCII characters that mean the same wherever they stand, 0 for the others: what can stand in a handle
 // or ask, and the letter that a link begins with.
 var simple = func() (t [utf8.RuneSelf]byte) {
@@ -82,7 +92,7 @@ func (f *folded) put(c byte, at int) {
 // punctuation, so that no alias is found inside it.
 func (f *folded) fold(text string) {
 	// A letter of two bytes can become four; with that room, what follows writes in place.
-	if most := 2*len(text) + 2; cap(f.b) < most {
+	if most := 2*len(text) + 2 + beyond; cap(f.b) < most {
 		f.b, f.at = make([]byte, 0, most), make([]int32, 0, most)
 	}
 	f.b, f.at, f.asks, f.handle = f.b[:0], f.at[:0], false, false
@@ -90,13 +100,17 @@ func (f *folded) fold(text string) {
 	b, at := f.b[:cap(f.b)], f.at[:cap(f.b)]
 	n := 1
 	for i := 0; i < len(text); {
-		c, width := text[i], 1
+		c := text[i]
 		var l byte
-		switch {
-		case c < utf8.RuneSelf:
+		if c < utf8.RuneSelf {
 			l = simple[c]
-		case c&^1 == 0xd0 && i+1 < len(text):
-			l, width = cyrillic[c&1][text[i+1]], 2
+		} else if l = russian(text, i); l != 0 { // and the rest of the word with it
+			for ; l != 0; l = russian(text, i) {
+				b[n], at[n] = l, int32(i)
+				n++
+				i += 2
+			}
+			continue
 		}
 		switch {
 		case l != 0:
@@ -115,11 +129,14 @@ func (f *folded) fold(text string) {
 		}
 		b[n], at[n] = l, int32(i)
 		n++
-		i += width
+		i++
 	}
 	f.b, f.at = b[:n], at[:n]
 	f.put(blank, len(text))
 }
+
+// beyond is how many bytes there are at least behind the folded text.
+const beyond = 16
 
 // other folds what stands at i if the tables do not say it, and returns how long it is in the text.
 func (f *folded) other(text string, i int) int {

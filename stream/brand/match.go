@@ -1,6 +1,7 @@
 package brand
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"unsafe"
@@ -29,7 +30,7 @@ func (m *Matcher) name(s *Scratch, brand int32, via stream.Via) {
 
 // matchAccounts finds the brands whose official accounts wrote the item or are addressed by it.
 func (m *Matcher) matchAccounts(it *stream.Item, s *Scratch) {
-	x := m.accounts[it.Platform]
+	x := m.index(it.Platform, s)
 	s.own = append(s.own[:0], x.lookup(&it.Author, s)...)
 	for _, o := range s.own {
 		m.name(s, o.brand, stream.ViaAuthor)
@@ -51,30 +52,59 @@ func (m *Matcher) matchAccounts(it *stream.Item, s *Scratch) {
 }
 
 // scan folds the text and fills s.found with every term in it, in the order of their first words. Every pattern is a blank and
-// the beginning of a word, so only words that begin like a pattern (m.starts) are given to the automaton.
+// the beginning of a word, so only words that begin like a pattern (m.starts) are looked up, and only those that were not seen lately are
+// given to the automaton.
 func (m *Matcher) scan(text string, s *Scratch) {
 	s.found = s.found[:0]
 	s.text.fold(text)
-	b := s.text.b
-	var word int32 // its ordinal
-	for start := 1; start < len(b); start++ {
-		if b[start] == blank {
+	n := int32(len(s.text.b))
+	b := s.text.b[:cap(s.text.b)] // what follows the last blank is never looked at
+	var word int32                // its ordinal
+	for start := int32(1); start < n; start++ {
+		x := binary.LittleEndian.Uint64(b[start:])
+		length := firstBlank(x)
+		if length == 0 {
 			continue
 		}
 		word++
-		end := wordEnd(b, start)
-		if m.starts.has(b[start:]) {
-			m.scanWord(s, start, end, word)
+		w := packed{x & low(length)}
+		if length == 8 {
+			length = w.rest(b[start:])
+		}
+		end := start + int32(length)
+		if m.starts.has(x, length) {
+			for _, e := range m.termsOf(s, &w, start, end) {
+				stop := end
+				if e.words > 1 {
+					if stop = int32(e.term.rest(b[:n], int(end))); stop < 0 {
+						continue
+					}
+				}
+				s.found = append(s.found, found{entry: e, start: start, end: stop, first: word, last: word + e.words - 1})
+			}
 		}
 		start = end
 	}
 }
 
-// scanWord adds the terms that begin with the word of the text at [start, end).
-func (m *Matcher) scanWord(s *Scratch, start, end int, ordinal int32) {
+// termsOf returns the terms whose first word has the word of the text at [start, end) as a form.
+func (m *Matcher) termsOf(s *Scratch, w *packed, start, end int32) []*entry {
+	if int(end-start) > longestPacked {
+		s.long = m.lookup(s, start, end, s.long[:0])
+		return s.long
+	}
+	kept := &s.words[w.place()]
+	if kept.word != *w {
+		kept.word, kept.terms = *w, m.lookup(s, start, end, kept.terms[:0])
+	}
+	return kept.terms
+}
+
+// lookup appends to list what termsOf returns.
+func (m *Matcher) lookup(s *Scratch, start, end int32, list []*entry) []*entry {
 	b := s.text.b
 	m.trie.Walk(b[start-1:end], func(_, n, pattern int64) bool {
-		rest := b[start+int(n)-1 : end] // of the word, after the pattern, which is a blank and what the word begins with
+		rest := b[start+int32(n)-1 : end] // of the word, after the pattern, which is a blank and what the word begins with
 		form := exact
 		if len(rest) > 0 {
 			form = prefix
@@ -82,22 +112,15 @@ func (m *Matcher) scanWord(s *Scratch, start, end int, ordinal int32) {
 				form = inflected
 			}
 		}
-		list := m.terms[pattern]
-		for i := range list {
-			e := &list[i]
-			if !e.mode.allows(form) {
-				continue
-			}
-			stop := end
-			if e.words > 1 {
-				stop = e.term.rest(b, end)
-			}
-			if stop >= 0 {
-				s.found = append(s.found, found{entry: e, start: int32(start), end: int32(stop), first: ordinal, last: ordinal + e.words - 1})
+		terms := m.terms[pattern]
+		for i := range terms {
+			if e := &terms[i]; e.mode.allows(form) {
+				list = append(list, e)
 			}
 		}
 		return true
 	})
+	return list
 }
 
 // near calls visit for every occurrence that lies within reach words of s.found[k], until it returns false. Its cost
@@ -286,7 +309,7 @@ func (m *Matcher) conversation(it *stream.Item, h *Hit, s *Scratch) {
 	h.Thread = it.Thread
 	if h.Role != stream.Own {
 		h.Customer = identify(&it.Author)
-	} else if !slices.ContainsFunc(m.accounts[it.Platform].lookup(&it.ParentAuthor, s), func(o official) bool { return o.brand == h.index }) {
+	} else if !slices.ContainsFunc(m.index(it.Platform, s).lookup(&it.ParentAuthor, s), func(o official) bool { return o.brand == h.index }) {
 		h.Customer = identify(&it.ParentAuthor)
 	}
 	if !it.Paired {

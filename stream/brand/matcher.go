@@ -103,6 +103,19 @@ type Scratch struct {
 	products []string
 	refs     []int32
 	threads  []byte // the thread keys of the hits, one after the other
+
+	matcher  *Matcher // the one that the rest is of
+	words    *keptWords
+	long     []*entry        // the terms of a word that is too long to be kept
+	platform stream.Platform // of accounts
+	accounts *accountIndex
+}
+
+// begin forgets what the scratch knows of another matcher.
+func (s *Scratch) begin(m *Matcher) {
+	if s.matcher != m {
+		s.matcher, s.words, s.accounts = m, new(keptWords), nil
+	}
 }
 
 // NewMatcher returns a matcher of a valid catalogue, which must not change afterwards. Its error is that of
@@ -213,7 +226,7 @@ func (m *Matcher) Catalogue() *Catalogue { return m.catalogue }
 // Official returns the brand that an account speaks for and its entry in the catalogue (of several brands the first), or
 // nil and nil.
 func (m *Matcher) Official(p stream.Platform, a stream.Account, s *Scratch) (*Brand, *Account) {
-	list := m.accounts[p].lookup(&a, s)
+	list := m.index(p, s).lookup(&a, s)
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -229,6 +242,7 @@ func (m *Matcher) Match(it *stream.Item, s *Scratch) []Hit {
 		return nil
 	}
 	s.hits, s.spans, s.products, s.threads = s.hits[:0], s.spans[:0], s.products[:0], s.threads[:0]
+	s.begin(m)
 	m.matchAccounts(it, s)
 	m.scan(it.Text, s)
 	m.matchText(it, s)

@@ -183,8 +183,8 @@ func FuzzMatch(f *testing.F) {
 		f.Add(text)
 	}
 	m := newTestMatcher(f, naiveCatalogue())
+	var s Scratch // which remembers words
 	f.Fuzz(func(t *testing.T, text string) {
-		var s Scratch
 		plain := !strings.ContainsFunc(text, func(r rune) bool {
 			// What the naive matcher does not know: handles, accents, other alphabets, invisible characters.
 			return r == '@' || r == utf8.RuneError || r >= 0x80 && r < 0x2010 && (r < 'А' || r > 'я') && r != 'ё' && r != 'Ё' || r > 0x2015

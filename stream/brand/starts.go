@@ -1,13 +1,15 @@
 package brand
 
+import "encoding/binary"
+
 // starts is a set of beginnings of words: of three bytes, and of four. It tells most words that no term begins with, and may hold
 // what nobody put in, never the reverse. Of a word that is shorter blanks count as its other bytes.
 type starts struct {
-	three, four bits
+	three, four hashes
 }
 
-// bits is a set of hashes.
-type bits [1 << 16 / 64]uint64
+// hashes is a set of hashes.
+type hashes [1 << 16 / 64]uint64
 
 // bit returns the place of a beginning, by Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4).
 func bit(beginning uint32) (word, mask uint64) {
@@ -15,26 +17,24 @@ func bit(beginning uint32) (word, mask uint64) {
 	return h / 64, 1 << (h % 64)
 }
 
-func (s *bits) add(beginning uint32) {
+func (s *hashes) add(beginning uint32) {
 	word, mask := bit(beginning)
 	s[word] |= mask
 }
 
-func (s *bits) has(beginning uint32) bool {
+func (s *hashes) has(beginning uint32) bool {
 	word, mask := bit(beginning)
 	return s[word]&mask != 0
 }
 
-// beginnings packs the first three and the first four bytes of the word that b begins with.
-func beginnings(b []byte) (three, four uint32) {
+// beginnings packs the first three and the first four bytes of a word; x begins with them and end is the length of the word, or more than
+// three.
+func beginnings(x uint64, end int) (three, four uint32) {
 	const blanks = blank | blank<<8 | blank<<16 | blank<<24
-	if len(b) >= 4 && b[1] != blank && b[2] != blank {
-		four = uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
-		return four &^ (0xff << 24), four
-	}
-	four = blanks
-	for i := 0; i < min(len(b), 4) && b[i] != blank; i++ {
-		four ^= uint32(b[i]^blank) << (8 * i)
+	four = uint32(x)
+	if end < 4 {
+		behind := ^uint32(0) << (8 * end)
+		four = four&^behind | blanks&behind
 	}
 	return four &^ (0xff << 24), four
 }
@@ -42,7 +42,9 @@ func beginnings(b []byte) (three, four uint32) {
 // add notes the words of texts that w can be. Its first byte is no blank.
 func (s *starts) add(w *word) {
 	base := w.base
-	three, four := beginnings([]byte(base))
+	var first [8]byte
+	copy(first[:], base)
+	three, four := beginnings(binary.LittleEndian.Uint64(first[:]), len(base))
 	switch {
 	case w.mode == exact || len(base) >= 4:
 		s.four.add(four)
@@ -59,8 +61,8 @@ func (s *starts) add(w *word) {
 	}
 }
 
-// has reports whether a term may begin with the word that b begins with.
-func (s *starts) has(b []byte) bool {
-	three, four := beginnings(b)
+// has reports whether a term may begin with the word of that length that x begins with.
+func (s *starts) has(x uint64, end int) bool {
+	three, four := beginnings(x, end)
 	return s.four.has(four) || s.three.has(three)
 }
