@@ -103,11 +103,14 @@ func (f *fetcher) fetch(offset int64, cfg *ReaderConfig, memory *frame) (fetched
 		return fetched{}, err
 	}
 	var err error
-	if memory.body, err = readFrame(f.conn, cfg.MaxBytes, memory.body); err != nil {
+	if memory.body, err = readFrame(f.conn, max(cfg.MaxBytes, usualBatch), memory.body); err != nil {
 		return fetched{}, err
 	}
 	return f.parse(memory.body)
 }
+
+// usualBatch is what a batch has at most unless brokers are configured otherwise. They send at least one, whatever the bound of a fetch is.
+const usualBatch = 1 << 20
 
 // appendRequest appends a fetch request with its length before it.
 func (f *fetcher) appendRequest(b []byte, offset int64, cfg *ReaderConfig) []byte {

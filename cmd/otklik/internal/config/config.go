@@ -170,7 +170,8 @@ type Limits struct {
 	// ThreadHorizon is how long after its last turn track keeps a thread in memory; it exceeds
 	// care.quiet_gap, and where the file does not state it, it is that plus a day.
 	ThreadHorizon time.Duration `yaml:"thread_horizon"`
-	// MicroBatchRecords and MicroBatchBytes bound what a task processes between two look-ups in ClickHouse.
+	// MicroBatchRecords bounds what a task processes between two look-ups in ClickHouse, MicroBatchBytes a fetch; fetches that wait are
+	// processed together.
 	MicroBatchRecords int  `yaml:"micro_batch_records"`
 	MicroBatchBytes   Size `yaml:"micro_batch_bytes"`
 	// FlushInterval and FlushRecords: a task flushes when either is reached.
@@ -241,7 +242,7 @@ func Default() *Config {
 			IdentityHorizon:   48 * time.Hour,
 			ThreadHorizon:     96 * time.Hour,
 			MicroBatchRecords: 5000,
-			MicroBatchBytes:   1 << 20,
+			MicroBatchBytes:   256 << 10,
 			FlushInterval:     time.Second,
 			FlushRecords:      100_000,
 			Memory:            1 << 30,
