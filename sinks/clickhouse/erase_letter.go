@@ -47,36 +47,33 @@ func (e *Eraser) eraseLetters(ctx context.Context) (int, error) {
 type letterSearch struct{ letters, items string }
 
 // letterSearches returns what is to be searched: nothing when neither erasures nor dead letters are new. A letter with the platform "" holds
-// claims, and is erased with them.
+// claims, and is erased with the items of those: the claim may come later than the letter and the erasure, so all such letters are looked at.
 func (e *Eraser) letterSearches(ctx context.Context) ([]letterSearch, error) {
 	c := e.client
-	erased := func(since string) string {
-		return "SELECT platform, item_id FROM " + c.table("erasures") + " WHERE " + since
+	since := "1"
+	if !e.seen.IsZero() {
+		since = fmt.Sprintf("written_at >= toDateTime(%d, 'UTC')", e.seen.Add(-eraseOverlap).Unix())
 	}
-	claims := func(erasures, since string) string {
-		return "SELECT '' AS platform, id AS item_id FROM " + c.table("claims") + " AS named WHERE " + since + " AND (named.platform, named.item_id) GLOBAL IN (" + erased(erasures) + ")"
-	}
-	all := func(since string) string { return erased(since) + " UNION ALL " + claims(since, "1") }
-	if e.seen.IsZero() {
-		return []letterSearch{{"1", all("1")}}, nil
-	}
-	since := fmt.Sprintf("written_at >= toDateTime(%d, 'UTC')", e.seen.Add(-eraseOverlap).Unix())
+	const claims = "platform = ''"
+	erased := "SELECT platform, item_id FROM " + c.table("erasures") + " WHERE "
+	open := " FROM " + c.table("deadletters") + " WHERE NOT erased AND notEmpty(items) AND "
 	var erasures, letters, about uint64
-	open := "SELECT count() FROM " + c.table("deadletters") + " WHERE NOT erased AND notEmpty(items) AND "
-	err := c.conn.QueryRow(ctx, "SELECT (SELECT count() FROM "+c.table("erasures")+" WHERE "+since+"), ("+open+since+"), ("+open+"platform = '')").
+	err := c.conn.QueryRow(ctx, "SELECT (SELECT count() FROM "+c.table("erasures")+" WHERE "+since+"), (SELECT count()"+open+since+"), (SELECT count()"+open+claims+")").
 		Scan(&erasures, &letters, &about)
 	if err != nil {
 		return nil, err
 	}
 	var out []letterSearch
 	if erasures > 0 {
-		out = append(out, letterSearch{"1", all(since)})
+		out = append(out, letterSearch{"1", erased + since})
 	}
-	if letters > 0 {
-		out = append(out, letterSearch{since, all("1")})
+	if letters > 0 && since != "1" { // few against many: those of the erasures that they could be about
+		out = append(out, letterSearch{since, erased + "(platform, item_id) GLOBAL IN (SELECT platform, arrayJoin(items)" + open + since + ")"})
 	}
-	if about > 0 { // their claim may come later than they and its erasure
-		out = append(out, letterSearch{"platform = ''", claims("1", since)})
+	if about > 0 {
+		named := " FROM " + c.table("claims") + " AS named WHERE named.id GLOBAL IN (SELECT arrayJoin(items)" + open + claims + ")"
+		out = append(out, letterSearch{claims, "SELECT '' AS platform, named.id AS item_id" + named + " AND (named.platform, named.item_id) GLOBAL IN (" +
+			erased + "(platform, item_id) GLOBAL IN (SELECT named.platform, named.item_id" + named + "))"})
 	}
 	return out, nil
 }
