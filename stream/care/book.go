@@ -138,20 +138,23 @@ func NewBook(e *Evaluator) *Book {
 func (b *Book) Len() int { return b.held }
 
 // Has reports whether the book holds the thread.
-func (b *Book) Has(key Key) bool { return b.find(key) != nil }
+func (b *Book) Has(key Key) bool {
+	th, _ := b.find(key)
+	return th != nil
+}
 
 // HasTurn reports whether the book holds the thread and the thread has a turn with the item id.
 func (b *Book) HasTurn(key Key, itemID string) bool {
-	th := b.find(key)
+	th, _ := b.find(key)
 	return th != nil && b.knows(th, itemID)
 }
 
 // Restore sets a thread to the turns that the table holds for it. Its rows count as flushed. A thread that the book holds
 // is replaced; it should have nothing unflushed (its unflushed rows would still be flushed, as they were).
 func (b *Book) Restore(key Key, turns []Turn) {
-	th := b.find(key)
+	th, at := b.find(key)
 	if th == nil {
-		th = b.start(key)
+		th = b.start(key, at)
 	}
 	g := newGraph(b.evaluator.quiet)
 	if len(turns) >= roomy {
@@ -174,10 +177,10 @@ func (b *Book) Apply(key Key, t Turn) Change {
 	b.change.Known = false
 	b.change.Removed, b.change.Added = b.change.Removed[:0], b.change.Added[:0]
 
-	th := b.find(key)
+	th, at := b.find(key)
 	fresh := th == nil
 	if fresh {
-		th = b.start(key)
+		th = b.start(key, at)
 	}
 	g := th.open
 	switch {
@@ -324,18 +327,28 @@ func (b *Book) Evict(before stream.Time) int {
 	return forgotten
 }
 
-// find returns the thread, or nil.
-func (b *Book) find(key Key) *thread {
+// place is where a thread belongs.
+type place struct {
+	scope uint32
+	hash  uint64
+	first *thread // with that hash
+	known bool    // there has been a thread of the scope
+}
+
+// find returns the thread, or nil and where it would be.
+func (b *Book) find(key Key) (*thread, place) {
 	id, ok := b.scope(key)
 	if !ok {
-		return nil
+		return nil, place{}
 	}
-	for th := b.threads[b.hash(id, key.Thread)]; th != nil; th = th.next {
+	at := place{scope: id, hash: b.hash(id, key.Thread), known: true}
+	at.first = b.threads[at.hash]
+	for th := at.first; th != nil; th = th.next {
 		if th.scope == id && b.unpacker.begin(th.packed) == key.Thread {
-			return th
+			return th, at
 		}
 	}
-	return nil
+	return nil, at
 }
 
 // scope returns the number of a thread's scope, if there has been a thread of it.
@@ -355,18 +368,18 @@ func (b *Book) hash(scope uint32, thread string) uint64 {
 	return maphash.String(b.seed, thread) + uint64(scope)*0x9e3779b97f4a7c15 // 2^64 ÷ golden ratio: odd, spreads well
 }
 
-// start starts a thread that is not there. It is the caller's duty to put it to rest before another thread is asked for.
-func (b *Book) start(key Key) *thread {
-	id, ok := b.scope(key)
-	if !ok {
-		id = uint32(len(b.scopes))
+// start starts a thread that find has not found there. It is the caller's duty to put it to rest before another thread is asked for.
+func (b *Book) start(key Key, at place) *thread {
+	if !at.known {
+		at.scope = uint32(len(b.scopes))
+		at.hash = b.hash(at.scope, key.Thread)
+		at.first = b.threads[at.hash] // of another scope
 		s := scope{stream.Platform(strings.Clone(string(key.Platform))), strings.Clone(key.Brand)}
 		b.scopes = append(b.scopes, s)
-		b.scopeIDs[s] = id
+		b.scopeIDs[s] = at.scope
 	}
-	hash := b.hash(id, key.Thread)
-	th := &thread{next: b.threads[hash], scope: id}
-	b.threads[hash] = th
+	th := &thread{next: at.first, scope: at.scope}
+	b.threads[at.hash] = th
 	b.held++
 	return th
 }

@@ -29,13 +29,15 @@ func nameOf(m *stream.Mention) stream.MentionName {
 // followed reports whether the claim about the mention of an arrival is needed, if there is one. Identities must have been fetched.
 func (p *Processor) followed(a *arrival) bool {
 	m := &a.mention
-	switch known, ok := p.identities.seen[a.key]; {
+	switch {
 	case m.Claim != nil:
 		return true
 	case !p.cfg.Claims.Policy.Own(m.Brand):
 		return false
 	case m.Corrects != nil:
 		return true
+	}
+	switch known, ok := p.identities.seen[a.key]; {
 	case !ok:
 		return m.Item.PublishedAt < p.identities.oldest // so late that another mention of the item may have been forgotten
 	default:
