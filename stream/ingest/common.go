@@ -103,7 +103,7 @@ func (p *common) add(m *stream.Mention) {
 
 // enoughBytes is how much is queued before it is produced while more waits to be read: a request costs both sides as much as some hundred
 // messages, and every batch of records is one for those who read it, too.
-const enoughBytes = 512 << 10
+const enoughBytes = 1 << 20
 
 // end moves the position behind the batch, and produces what is queued unless more follows at once.
 func (p *common) end(ctx context.Context, batch *kafka.Batch) error {

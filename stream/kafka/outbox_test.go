@@ -74,7 +74,7 @@ func TestOutboxKeepsWhatWasNotSent(t *testing.T) {
 
 // BenchmarkOutbox sends messages as ingest does.
 func BenchmarkOutbox(b *testing.B) {
-	for _, perSend := range []int{400, 1600} {
+	for _, perSend := range []int{400, 2200} {
 		b.Run(fmt.Sprintf("%d", perSend), func(b *testing.B) {
 			const partitions, size = 8, 450
 			c, _ := cluster(b, partitions)
