@@ -3,7 +3,6 @@ package firehose
 import (
 	"errors"
 	"strings"
-	"unsafe"
 
 	"github.com/tidwall/gjson"
 
@@ -20,12 +19,13 @@ import (
 func (d *Decoder) Identities(raw []byte) []string {
 	const perByte, atLeast = 8, 64 << 10 // how much is decoded of a record in all
 	f := finder{decoder: d, seen: map[string]bool{}, budget: perByte*min(len(raw), MaxRecord) + atLeast}
-	record := borrow(raw[:min(len(raw), MaxRecord)])
-	if f.decode(record) {
+	raw = raw[:min(len(raw), MaxRecord)]
+	if f.decode(raw) {
 		return f.found
 	}
+	record := borrow(raw)
 	mend(record, func(text string) {
-		if text == strings.TrimSpace(record) || !f.decode(text) {
+		if text == strings.TrimSpace(record) || !f.decode([]byte(text)) {
 			f.within(gjson.Parse(text))
 		}
 	})
@@ -58,13 +58,13 @@ func (f *finder) add(id string) {
 }
 
 // decode tries a text as a record and reports whether every item in it is known by its identity.
-func (f *finder) decode(text string) bool {
+func (f *finder) decode(text []byte) bool {
 	const once = 64 // what a text costs however short it is
 	if f.budget -= len(text) + once; f.budget < 0 {
 		return false
 	}
 	var err error
-	f.items, err = f.decoder.DecodeViews(unsafe.Slice(unsafe.StringData(text), len(text)), 0, f.items[:0]) // which only reads it
+	f.items, err = f.decoder.DecodeViews(text, 0, f.items[:0])
 	for i := range f.items {
 		if it := &f.items[i]; it.Kind != stream.Delete {
 			f.add(it.Identity())
@@ -83,7 +83,7 @@ func (f *finder) within(v gjson.Result) {
 	v.ForEach(func(_, m gjson.Result) bool {
 		switch {
 		case m.IsObject():
-			if !f.decode(m.Raw) {
+			if !f.decode([]byte(m.Raw)) {
 				f.within(m)
 			}
 		case m.IsArray():

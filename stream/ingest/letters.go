@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/json"
 	"slices"
 
 	"otklik/stream"
@@ -48,9 +49,22 @@ func holdName(l *stream.DeadLetter, name stream.MentionName) {
 
 // HoldCorrections names in a dead letter of the topic of the corrections the mentions that it is about, as far as it can be read.
 func HoldCorrections(l *stream.DeadLetter) {
-	firehose.Mend(l.Payload, func(text []byte) {
-		m, _ := label.Parse(text) //nolint:errcheck // it has the name even when something else is wrong
+	eachObject(l.Payload, func(text []byte) {
+		m, _ := label.Parse(text) // it has the name even when something else is wrong
 		holdName(l, m.MentionName)
+	})
+}
+
+// eachObject calls fn for the objects that can be made out in a record which ought to be one.
+func eachObject(raw []byte, fn func(text []byte)) {
+	firehose.Mend(raw, func(text []byte) {
+		var list []json.RawMessage
+		if json.Unmarshal(text, &list) != nil {
+			fn(text)
+		}
+		for _, element := range list {
+			fn(element)
+		}
 	})
 }
 
@@ -63,8 +77,8 @@ func holdClaim(l *stream.DeadLetter, id string) {
 
 // HoldStatuses names in a dead letter of the topic of the statuses the claims that it is about, as far as it can be read.
 func HoldStatuses(l *stream.DeadLetter) {
-	firehose.Mend(l.Payload, func(text []byte) {
-		a, _ := claim.ParseAnswer(text) //nolint:errcheck // it has the claim even when something else is wrong
+	eachObject(l.Payload, func(text []byte) {
+		a, _ := claim.ParseAnswer(text) // it has the claim even when something else is wrong
 		holdClaim(l, a.Claim)
 	})
 }
