@@ -51,6 +51,7 @@ func (r *run) reading(ctx context.Context, p stream.Partition, rg kafka.Range, d
 		for i := range b.Records {
 			do(b.Records[i].Value, b.Records[i].Timestamp)
 		}
+		b.Release()
 		if b.Next >= rg.End {
 			return errRead
 		}
