@@ -20,15 +20,20 @@ func (d *Decoder) Identities(raw []byte) []string {
 	const perByte, atLeast = 8, 64 << 10 // how much is decoded of a record in all
 	f := finder{decoder: d, seen: map[string]bool{}, budget: perByte*min(len(raw), MaxRecord) + atLeast}
 	raw = raw[:min(len(raw), MaxRecord)]
-	if f.decode(raw) {
+	record := borrow(raw)
+	valid := deeper(record, maxDepth) < 0 && gjson.Valid(record) // which calls itself for every level
+	if (valid || d.platform == stream.Mastodon) && f.decode(raw) { // Mastodon's streams are no JSON
 		return f.found
 	}
-	record := borrow(raw)
-	mend(record, func(text string) {
-		if text == strings.TrimSpace(record) || !f.decode([]byte(text)) {
-			f.within(gjson.Parse(text))
-		}
-	})
+	if valid {
+		f.within(gjson.Parse(record))
+	} else {
+		mend(record, func(text string) {
+			if !f.decode([]byte(text)) {
+				f.within(gjson.Parse(text))
+			}
+		})
+	}
 	f.scan(record)
 	return f.found
 }
