@@ -21,7 +21,7 @@ func (d *Decoder) Identities(raw []byte) []string {
 	f := finder{decoder: d, seen: map[string]bool{}, budget: perByte*min(len(raw), MaxRecord) + atLeast}
 	raw = raw[:min(len(raw), MaxRecord)]
 	record := borrow(raw)
-	valid := deeper(record, maxDepth) < 0 && gjson.Valid(record) // which calls itself for every level
+	valid := deeper(record, maxDepth) < 0 && gjson.Valid(record)   // which calls itself for every level
 	if (valid || d.platform == stream.Mastodon) && f.decode(raw) { // Mastodon's streams are no JSON
 		return f.found
 	}
