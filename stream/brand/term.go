@@ -131,7 +131,7 @@ func (t term) rest(b []byte, end int) int {
 		for next < len(b) && b[next] == blank {
 			next++
 		}
-		if next == len(b) || next-end > maxGap {
+		if next == len(b) || next-end > maxGap || b[next] != t[i].base[0] {
 			return -1
 		}
 		end = wordEnd(b, next)

@@ -1,7 +1,9 @@
 package firehose
 
 import (
+	"encoding/binary"
 	"math/bits"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -141,25 +143,38 @@ var plainEscapes = [256]uint8{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\
 // unescape appends what the inside of a valid string says to dst. A surrogate without its partner becomes U+FFFD; NUL and invalid
 // UTF-8 stay. It never appends more bytes than s has.
 func unescape(dst []byte, s string) []byte {
+	dst = slices.Grow(dst, len(s))
+	n := len(dst)
+	dst = dst[:n+len(s)]
 	for i := 0; i < len(s); {
 		if s[i] != '\\' {
-			from := i
-			for i < len(s) && s[i] != '\\' {
+			if i+8 > len(s) {
+				dst[n] = s[i]
 				i++
+				n++
+				continue
 			}
-			dst = append(dst, s[from:i]...)
+			// Eight bytes at once; those from an escape on are written over.
+			x := load8(s[i:])
+			binary.LittleEndian.PutUint64(dst[n:], x)
+			y := x ^ '\\'*ones
+			plain := bits.TrailingZeros64((y-ones)&^y&highs) >> 3
+			i += plain
+			n += plain
 			continue
 		}
 		if s[i+1] != 'u' {
-			dst = append(dst, plainEscapes[s[i+1]])
+			dst[n] = plainEscapes[s[i+1]]
 			i += 2
+			n++
 			continue
 		}
 		r := escapedRune(s[i:])
 		i += 6
 		switch {
 		case r >= utf8.RuneSelf && r < 0x800: // most letters that are not English
-			dst = append(dst, 0xc0|byte(r>>6), 0x80|byte(r)&0xbf)
+			dst[n], dst[n+1] = 0xc0|byte(r>>6), 0x80|byte(r)&0xbf
+			n += 2
 			continue
 		case r >= 0xd800 && r < 0xdc00 && i+6 <= len(s) && s[i] == '\\' && s[i+1] == 'u':
 			if low := escapedRune(s[i:]); low >= 0xdc00 && low < 0xe000 {
@@ -167,9 +182,9 @@ func unescape(dst []byte, s string) []byte {
 				i += 6
 			}
 		}
-		dst = utf8.AppendRune(dst, r)
+		n += utf8.EncodeRune(dst[n:], r)
 	}
-	return dst
+	return dst[:n]
 }
 
 // escapedRune reads the four digits of the "\u" that s begins with.
@@ -202,7 +217,7 @@ func numberEnd(s string, i int) int {
 		i++
 	}
 	whole := i
-	i = digits(s, i)
+	i = digitsEnd(s, i)
 	if i == whole || i > whole+1 && s[whole] == '0' {
 		return invalid
 	}
@@ -223,6 +238,19 @@ func numberEnd(s string, i int) int {
 		}
 	}
 	return i
+}
+
+// digitsEnd is digits for numbers that are long as ids are.
+func digitsEnd(s string, i int) int {
+	for i+8 <= len(s) {
+		x := load8(s[i:]) ^ '0'*ones // digits are 0 to 9 now
+		others := (x + 0x76*ones | x) & highs
+		if others != 0 {
+			return i + bits.TrailingZeros64(others)>>3
+		}
+		i += 8
+	}
+	return digits(s, i)
 }
 
 // wordEnd returns the end of the word at i, or invalid.

@@ -1,6 +1,7 @@
 package sentiment
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"unicode"
@@ -41,7 +42,8 @@ type tokens struct {
 	list []token
 	buf  []byte // lower case, ё as е
 	skip []mask
-	open int // brackets that were opened and not closed
+	open int  // brackets that were opened and not closed
+	cut  bool // a name follows what token reads
 
 	letters letters // of the words
 }
@@ -75,7 +77,7 @@ func (t *tokens) read(text string, target Target) {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	// A letter of two bytes can become one of three; with that room, most letters are written in place.
+	// A letter of two bytes can become one of three; with that room, words are written in place.
 	if most := 2*len(text) + 8; cap(t.buf) < most {
 		t.buf = make([]byte, 0, most)
 	}
@@ -95,6 +97,7 @@ func (t *tokens) read(text string, target Target) {
 		if next < len(t.skip) {
 			stop = min(stop, t.skip[next].start)
 		}
+		t.cut = stop < len(text)
 		i += t.token(text[i:stop])
 	}
 }
@@ -154,7 +157,7 @@ func (t *tokens) token(text string) int {
 	case c == '!' || c == '?' || c == '.':
 		return t.marks(text)
 	}
-	mood, n := emoticon(text, t.open > 0)
+	mood, n := emoticon(text, t.open > 0 || c == '(' && t.cut && len(text) == 1)
 	switch {
 	case n > 0:
 		t.add(token{kind: smileToken, mood: mood})
@@ -283,6 +286,7 @@ func (t *tokens) word(text string, hashtag bool) int {
 	const other = 1 << 24 // sets letters without a form apart from the bytes of those with one
 	from := len(t.buf)
 	k := token{kind: wordToken, from: int32(from), hashtag: hashtag}
+	b, end := t.buf[:cap(t.buf)], from
 	var counts uint64
 	var set uint32
 	var last uint32
@@ -304,7 +308,7 @@ func (t *tokens) word(text string, hashtag bool) int {
 			if at := uint32(f.bytes); at == last {
 				if run++; run >= 3 {
 					if run == 3 && f.size == 2 {
-						t.buf = t.buf[:len(t.buf)-2] // a letter that is drawn out is seldom a double one in Russian
+						end -= 2 // a letter that is drawn out is seldom a double one in Russian
 					}
 					k.long = true
 					continue
@@ -312,10 +316,8 @@ func (t *tokens) word(text string, hashtag bool) int {
 			} else {
 				last, run = at, 1
 			}
-			n := len(t.buf)
-			b := t.buf[: n+2 : cap(t.buf)]
-			b[n], b[n+1] = byte(f.bytes), byte(f.bytes>>8)
-			t.buf = b[:n+int(f.size)]
+			binary.LittleEndian.PutUint16(b[end:], f.bytes)
+			end += int(f.size)
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(text[i:])
@@ -345,13 +347,14 @@ func (t *tokens) word(text string, hashtag bool) int {
 		} else {
 			last, run = at, 1
 		}
-		t.buf = utf8.AppendRune(t.buf, r)
+		end += utf8.EncodeRune(b[end:], r)
 	}
 done:
+	t.buf = b[:end]
 	capitals := int(counts >> countCapital & countMask)
 	k.cyrillic = counts>>countCyrillic&countMask != 0
 	k.caps = capitals >= 2 && capitals == letters
-	if from < len(t.buf) {
+	if from < end {
 		t.add(k)
 		t.letters.words++
 		t.letters.kinds[common.of(t.list[len(t.list)-1].hash)]++
@@ -378,6 +381,11 @@ func isHandle(c byte) bool { return isLetter(c) || c >= '0' && c <= '9' || c == 
 
 func isLink(s string) bool {
 	return len(s) > 8 && (strings.EqualFold(s[:7], "http://") || strings.EqualFold(s[:8], "https://"))
+}
+
+// sadAlone says that a text begins with an opening bracket after which nothing is enclosed: a sad face.
+func sadAlone(text string) bool {
+	return len(text) == 1 || text[1] == ' ' && strings.IndexByte(text, ')') < 0
 }
 
 // emoticon reads an emoticon off the start of text: eyes, an optional nose, a mouth; or the Russian bare brackets, of which a single
@@ -421,7 +429,7 @@ func emoticon(text string, open bool) (mood int8, n int) {
 		for i < len(text) && text[i] == text[0] {
 			i++
 		}
-		if i < 2 && (text[0] == '(' || open) {
+		if i < 2 && (open || text[0] == '(' && !sadAlone(text)) {
 			return 0, 0
 		}
 		if text[0] == ')' {
