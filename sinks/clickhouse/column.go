@@ -4,27 +4,55 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
-
-	"github.com/ClickHouse/ch-go/proto"
 
 	"otklik/stream"
 )
 
-// column is one column of a table as it is written: the rows of a block go from their structs into the buffer that is sent, without
-// a slice of values in between.
+// column is one column of a table as it is written: values go from the structs of rows into the bytes that are sent, without a slice
+// of values in between.
 type column[T any] struct {
 	name string
 	// wrap is what the type of the table has around one of types: "", "Nullable(", "LowCardinality(" or "Array(".
 	wrap string
 	// types are those of ClickHouse that put writes; parameters may follow.
 	types []string
-	// put appends the values of all rows in ClickHouse's native format. With low the strings of an array are LowCardinality.
-	put func(to *proto.Buffer, rows []*T, low bool)
-	// joins says that the rows of a block may be put in portions: the values are in the format one behind the other.
-	joins bool
+	// put appends the values of some rows. With low the strings of an array are LowCardinality.
+	put   func(to *cells, rows []*T, low bool)
 	check func(row *T) error // nil: every value fits
+}
+
+// cells is what the rows of a block have in one column, in ClickHouse's native format.
+type cells struct {
+	head   []byte      // before the values: which are NULL, or where each array ends
+	values []byte      // all values
+	count  uint64      // elements of the arrays so far
+	words  *dictionary // the values instead where the column is LowCardinality; nil if it is not
+}
+
+// reset empties the column for the next block; what it may keep of its memory it keeps.
+func (c *cells) reset() {
+	c.head, c.values, c.count = c.head[:0], c.values[:0], 0
+	c.release()
+}
+
+// release gives the dictionary back.
+func (c *cells) release() {
+	if c.words != nil {
+		c.words.reset()
+		dictionaries.Put(c.words)
+		c.words = nil
+	}
+}
+
+// word appends a value of a LowCardinality column.
+func (c *cells) word(s string) {
+	if c.words == nil {
+		c.words = dictionaries.Get().(*dictionary) //nolint:forcetypeassert // it has no others
+	}
+	c.words.add(s)
 }
 
 // fits reports whether put writes a column of this type.
@@ -52,15 +80,10 @@ const (
 )
 
 // room appends n bytes to the buffer, for the caller to fill.
-func room(to *proto.Buffer, n int) []byte {
-	had := len(to.Buf)
-	if cap(to.Buf) < had+n {
-		grown := make([]byte, had, max(had+n, 2*cap(to.Buf)))
-		copy(grown, to.Buf)
-		to.Buf = grown
-	}
-	to.Buf = to.Buf[:had+n]
-	return to.Buf[had:]
+func room(to *[]byte, n int) []byte {
+	had := len(*to)
+	*to = slices.Grow(*to, n)[:had+n]
+	return (*to)[had:]
 }
 
 // buffers keeps slices from one insert to the next.
@@ -86,7 +109,7 @@ func plain[T, V any](name string, value func(*T) V) column[T] {
 	c := column[T]{name: name}
 	switch f := any(value).(type) {
 	case func(*T) string:
-		c.types, c.put, c.joins = []string{"String"}, putStrings(f), true
+		c.types, c.put = []string{"String"}, putStrings(f)
 	case func(*T) bool:
 		c.types, c.put = []string{"Bool"}, putBytes(func(r *T) uint8 { return bit(f(r)) })
 	case func(*T) uint8:
@@ -117,13 +140,13 @@ func plain[T, V any](name string, value func(*T) V) column[T] {
 	return c
 }
 
-func putStrings[T any](value func(*T) string) func(*proto.Buffer, []*T, bool) {
-	return func(to *proto.Buffer, rows []*T, _ bool) {
-		out := to.Buf
+func putStrings[T any](value func(*T) string) func(*cells, []*T, bool) {
+	return func(to *cells, rows []*T, _ bool) {
+		out := to.values
 		for _, r := range rows {
 			out = appendText(out, value(r))
 		}
-		to.Buf = out
+		to.values = out
 	}
 }
 
@@ -136,36 +159,36 @@ func appendText(to []byte, s string) []byte {
 	return append(to, s...)
 }
 
-func putBytes[T any, V int8 | uint8](value func(*T) V) func(*proto.Buffer, []*T, bool) {
-	return func(to *proto.Buffer, rows []*T, _ bool) {
-		out := room(to, len(rows))
+func putBytes[T any, V int8 | uint8](value func(*T) V) func(*cells, []*T, bool) {
+	return func(to *cells, rows []*T, _ bool) {
+		out := room(&to.values, len(rows))
 		for i, r := range rows {
 			out[i] = byte(value(r))
 		}
 	}
 }
 
-func put16[T any, V uint16](value func(*T) V) func(*proto.Buffer, []*T, bool) {
-	return func(to *proto.Buffer, rows []*T, _ bool) {
-		out := room(to, 2*len(rows))
+func put16[T any, V uint16](value func(*T) V) func(*cells, []*T, bool) {
+	return func(to *cells, rows []*T, _ bool) {
+		out := room(&to.values, 2*len(rows))
 		for i, r := range rows {
 			binary.LittleEndian.PutUint16(out[2*i:], uint16(value(r)))
 		}
 	}
 }
 
-func put32[T any, V int32 | uint32](value func(*T) V) func(*proto.Buffer, []*T, bool) {
-	return func(to *proto.Buffer, rows []*T, _ bool) {
-		out := room(to, 4*len(rows))
+func put32[T any, V int32 | uint32](value func(*T) V) func(*cells, []*T, bool) {
+	return func(to *cells, rows []*T, _ bool) {
+		out := room(&to.values, 4*len(rows))
 		for i, r := range rows {
 			binary.LittleEndian.PutUint32(out[4*i:], uint32(value(r)))
 		}
 	}
 }
 
-func put64[T any, V int64 | uint64](value func(*T) V) func(*proto.Buffer, []*T, bool) {
-	return func(to *proto.Buffer, rows []*T, _ bool) {
-		out := room(to, 8*len(rows))
+func put64[T any, V int64 | uint64](value func(*T) V) func(*cells, []*T, bool) {
+	return func(to *cells, rows []*T, _ bool) {
+		out := room(&to.values, 8*len(rows))
 		for i, r := range rows {
 			binary.LittleEndian.PutUint64(out[8*i:], uint64(value(r)))
 		}
@@ -174,13 +197,10 @@ func put64[T any, V int64 | uint64](value func(*T) V) func(*proto.Buffer, []*T, 
 
 // word is a LowCardinality column.
 func word[T any](name string, value func(*T) string) column[T] {
-	return column[T]{name: name, wrap: inDictionary, types: []string{"String"}, put: func(to *proto.Buffer, rows []*T, _ bool) {
-		d := dictionaries.Get().(*dictionary) //nolint:forcetypeassert // it has no others
-		defer dictionaries.Put(d)
+	return column[T]{name: name, wrap: inDictionary, types: []string{"String"}, put: func(to *cells, rows []*T, _ bool) {
 		for _, r := range rows {
-			d.add(value(r))
+			to.word(value(r))
 		}
-		d.put(to)
 	}}
 }
 
@@ -194,63 +214,59 @@ func flat[T, V any](name string, add func(r *T, all []V) []V) column[T] {
 	var (
 		kept  buffers[V]
 		types []string
-		put   func(to *proto.Buffer, values []V, low bool)
+		put   func(to *cells, values []V, low bool)
 	)
 	switch f := any(&put).(type) {
-	case *func(*proto.Buffer, []string, bool):
+	case *func(*cells, []string, bool):
 		types, *f = []string{"String"}, putTexts
-	case *func(*proto.Buffer, []int32, bool):
-		types, *f = []string{"Int32"}, func(to *proto.Buffer, values []int32, _ bool) {
+	case *func(*cells, []int32, bool):
+		types, *f = []string{"Int32"}, func(to *cells, values []int32, _ bool) {
 			for _, v := range values {
-				to.PutInt32(v)
+				to.values = binary.LittleEndian.AppendUint32(to.values, uint32(v))
 			}
 		}
-	case *func(*proto.Buffer, []int64, bool):
-		types, *f = []string{"Int64"}, func(to *proto.Buffer, values []int64, _ bool) {
+	case *func(*cells, []int64, bool):
+		types, *f = []string{"Int64"}, func(to *cells, values []int64, _ bool) {
 			for _, v := range values {
-				to.PutInt64(v)
+				to.values = binary.LittleEndian.AppendUint64(to.values, uint64(v))
 			}
 		}
-	case *func(*proto.Buffer, []uint64, bool):
-		types, *f = []string{"UInt64"}, func(to *proto.Buffer, values []uint64, _ bool) {
+	case *func(*cells, []uint64, bool):
+		types, *f = []string{"UInt64"}, func(to *cells, values []uint64, _ bool) {
 			for _, v := range values {
-				to.PutUInt64(v)
+				to.values = binary.LittleEndian.AppendUint64(to.values, v)
 			}
 		}
-	case *func(*proto.Buffer, []float64, bool):
-		types, *f = []string{"Float64"}, func(to *proto.Buffer, values []float64, _ bool) {
+	case *func(*cells, []float64, bool):
+		types, *f = []string{"Float64"}, func(to *cells, values []float64, _ bool) {
 			for _, v := range values {
-				to.PutFloat64(v)
+				to.values = binary.LittleEndian.AppendUint64(to.values, math.Float64bits(v))
 			}
 		}
 	default:
 		panic(fmt.Sprintf("column %s: no type of ClickHouse is known for an array of %T", name, *new(V)))
 	}
-	return column[T]{name: name, wrap: inArray, types: types, put: func(to *proto.Buffer, rows []*T, low bool) {
+	return column[T]{name: name, wrap: inArray, types: types, put: func(to *cells, rows []*T, low bool) {
 		values := kept.take()
 		defer kept.give(values)
-		ends := room(to, 8*len(rows))
+		ends := room(&to.head, 8*len(rows))
 		for i, r := range rows {
 			*values = add(r, *values)
-			binary.LittleEndian.PutUint64(ends[8*i:], uint64(len(*values)))
+			binary.LittleEndian.PutUint64(ends[8*i:], to.count+uint64(len(*values)))
 		}
+		to.count += uint64(len(*values))
 		put(to, *values, low)
 	}}
 }
 
-func putTexts(to *proto.Buffer, values []string, low bool) {
-	if !low {
-		for _, v := range values {
-			to.Buf = appendText(to.Buf, v)
-		}
-		return
-	}
-	d := dictionaries.Get().(*dictionary) //nolint:forcetypeassert // it has no others
-	defer dictionaries.Put(d)
+func putTexts(to *cells, values []string, low bool) {
 	for _, v := range values {
-		d.add(v)
+		if low {
+			to.word(v)
+		} else {
+			to.values = appendText(to.values, v)
+		}
 	}
-	d.put(to)
 }
 
 // key is a text column that must not be empty, because it is part of the key of the row.
@@ -296,9 +312,8 @@ func moment[T any](name string, value func(*T) stream.Time) column[T] {
 
 // maybe is a nullable column of eight bytes a value.
 func maybe[T any](name, typ string, value func(*T) (bits uint64, ok bool)) column[T] {
-	return column[T]{name: name, wrap: nullable, types: []string{typ}, put: func(to *proto.Buffer, rows []*T, _ bool) {
-		out := room(to, 9*len(rows))
-		nulls, values := out[:len(rows)], out[len(rows):]
+	return column[T]{name: name, wrap: nullable, types: []string{typ}, put: func(to *cells, rows []*T, _ bool) {
+		nulls, values := room(&to.head, len(rows)), room(&to.values, 8*len(rows))
 		for i, r := range rows {
 			bits, ok := value(r)
 			nulls[i] = bit(!ok)

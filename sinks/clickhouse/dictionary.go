@@ -53,7 +53,7 @@ const (
 	wordPlaces      = dictionaryFlags | 2
 )
 
-// put appends the column to the buffer and empties the dictionary. Of no rows nothing is written.
+// put appends the column to the buffer. Of no rows nothing is written.
 func (d *dictionary) put(to *proto.Buffer) {
 	if n := len(d.places); n > 0 {
 		flags, width := uint64(wordPlaces), 4
@@ -69,7 +69,7 @@ func (d *dictionary) put(to *proto.Buffer) {
 			to.Buf = appendText(to.Buf, w)
 		}
 		to.PutUInt64(uint64(n))
-		out := room(to, n*width)
+		out := room(&to.Buf, n*width)
 		for i, p := range d.places {
 			switch width {
 			case 1:
@@ -81,6 +81,10 @@ func (d *dictionary) put(to *proto.Buffer) {
 			}
 		}
 	}
+}
+
+// reset empties the dictionary.
+func (d *dictionary) reset() {
 	clear(d.words)
 	d.words, d.places, d.last = d.words[:1], d.places[:0], 0
 	clear(d.index)

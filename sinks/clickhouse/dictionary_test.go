@@ -23,6 +23,7 @@ func TestDictionary(t *testing.T) {
 			}
 			var to proto.Buffer
 			d.put(&to)
+			d.reset()
 			column := new(proto.ColStr).LowCardinality()
 			if err := column.DecodeColumn(proto.NewReader(bytes.NewReader(to.Buf)), len(want)); err != nil {
 				t.Fatalf("%d words: %v", words, err)

@@ -299,22 +299,26 @@ func (in *inserter[T]) attempt(ctx context.Context, rows []*T) error {
 		return serverError(err)
 	}
 	columns := in.columns(rows)
-	var part []*T // of rows that is sent
+	cells := link.columns(len(columns))
+	part := 0 // rows of the block under way
+	blocks := make([]block[T], len(columns))
 	input := make(proto.Input, len(columns))
 	for i := range columns {
-		input[i] = proto.InputColumn{Name: columns[i].name, Data: &block[T]{column: &columns[i], rows: &part, link: link}}
+		blocks[i] = block[T]{column: &columns[i], rows: &part, cells: &cells[i]}
+		input[i] = proto.InputColumn{Name: columns[i].name, Data: &blocks[i]}
 	}
-	size := len(rows)
+	size := blockRows
 	if in.client.compressed() {
 		size = compressedRows
 	}
 	sent := 0
 	cut := func(context.Context) error {
-		part = rows[sent:min(sent+size, len(rows))]
-		sent += len(part)
-		if len(part) == 0 {
+		part = min(size, len(rows)-sent)
+		if part == 0 {
 			return io.EOF
 		}
+		encode(blocks, rows[sent:sent+part])
+		sent += part
 		return nil
 	}
 	query := fmt.Sprintf("INSERT INTO %s (%s) VALUES", in.client.table(in.table.name), columnNames(columns))

@@ -20,6 +20,7 @@ import (
 type link struct {
 	conn         *ch.Client
 	buffer       *proto.Buffer
+	cells        []cells // of the block under way
 	opened, used time.Time
 }
 
@@ -37,12 +38,14 @@ const (
 	linkIdle = 5 * time.Minute
 	// keptBuffers bounds the buffers that all connections together keep between two inserts.
 	keptBuffers = 64 * sendBuffer
-	// portionRows are how many rows of a text column are encoded before what has gathered is sent: the texts of a large insert need not lie
-	// in memory twice, and are still in the cache when they are sent.
-	portionRows = 2_048
-	// compressedRows are how many rows make one block where it is compressed: the whole block lies in memory twice then. The server
-	// puts the blocks of an insert together again.
+	// blockRows are how many rows make one block: it lies in memory whole until it is sent. The server puts the blocks of an insert together
+	// again.
+	blockRows = 32_768
+	// compressedRows is blockRows where the block is compressed: it lies in memory three times then.
 	compressedRows = 16_384
+	// portionRows are how many rows are encoded column by column before the next ones are: few enough to stay in the cache of the processor
+	// meanwhile, so that it fetches each row once and not once for every column.
+	portionRows = 64
 )
 
 // takeLink returns an idle connection, or a new one to the first address that answers.
@@ -67,14 +70,17 @@ func (c *Client) takeLink(ctx context.Context) (*link, error) {
 // giveLink takes back a connection whose insert has succeeded.
 func (c *Client) giveLink(l *link) {
 	l.used = time.Now()
+	for i := range l.cells {
+		l.cells[i].reset() // its dictionary refers to the rows
+	}
 	c.links.mu.Lock()
 	defer c.links.mu.Unlock()
-	kept := cap(l.buffer.Buf)
+	kept := l.size()
 	for _, other := range c.links.idle {
-		kept += cap(other.buffer.Buf)
+		kept += other.size()
 	}
 	if kept > keptBuffers {
-		l.buffer.Buf = nil
+		l.buffer.Buf, l.cells = nil, nil
 	}
 	if c.links.closed || l.conn.IsClosed() || len(c.links.idle) >= c.cfg.MaxConns {
 		l.close()
@@ -129,6 +135,21 @@ func (c *Client) dialLink(ctx context.Context) (*link, error) {
 	return nil, errors.Join(errs...)
 }
 
+// size is how many bytes the connection keeps between two inserts.
+func (l *link) size() int {
+	n := cap(l.buffer.Buf)
+	for _, c := range l.cells[:cap(l.cells)] {
+		n += cap(c.head) + cap(c.values)
+	}
+	return n
+}
+
+// columns returns the cells of so many columns, as the insert before has left them.
+func (l *link) columns(n int) []cells {
+	l.cells = slices.Grow(l.cells[:cap(l.cells)], max(n-cap(l.cells), 0))[:n]
+	return l.cells
+}
+
 // close gives the connection up: no answer to what was on its way over it is awaited any more.
 func (l *link) close() {
 	_ = l.conn.Close() // it may be closed already
@@ -170,17 +191,17 @@ var errColumnType = errors.New("the column of the table has another type than th
 // block is one column of the rows under way, as ch-go sends it.
 type block[T any] struct {
 	column *column[T]
-	rows   *[]*T
+	rows   *int // of the block
+	cells  *cells
 	typ    proto.ColumnType // that the server has told
 	low    bool
-	link   *link
 }
 
 // Type implements proto.ColInput.
 func (b *block[T]) Type() proto.ColumnType { return b.typ }
 
 // Rows implements proto.ColInput.
-func (b *block[T]) Rows() int { return len(*b.rows) }
+func (b *block[T]) Rows() int { return *b.rows }
 
 // Infer implements proto.Inferable: the server has told the type of the column.
 func (b *block[T]) Infer(typ proto.ColumnType) error {
@@ -199,28 +220,36 @@ func (b *block[T]) EncodeState(to *proto.Buffer) {
 }
 
 // EncodeColumn implements proto.ColInput.
-func (b *block[T]) EncodeColumn(to *proto.Buffer) { b.column.put(to, *b.rows, b.low) }
-
-// WriteColumn implements proto.ColInput. It sends what the buffer has gathered, so that it does not grow with the number of columns,
-// nor with the rows of texts.
-func (b *block[T]) WriteColumn(to *proto.Writer) {
-	rows := *b.rows
-	size := max(len(rows), 1)
-	if b.column.joins {
-		size = portionRows
+func (b *block[T]) EncodeColumn(to *proto.Buffer) {
+	to.PutRaw(b.cells.head)
+	if b.cells.words != nil {
+		b.cells.words.put(to)
 	}
-	for portion := range slices.Chunk(rows, size) {
-		full := false
-		to.ChainBuffer(func(buffer *proto.Buffer) {
-			b.column.put(buffer, portion, b.low)
-			full = len(buffer.Buf) >= sendBuffer
-		})
-		if !full {
-			continue
-		}
-		if _, err := to.Flush(); err != nil {
-			b.link.close() // nothing may follow what was cut off; the next write reports it
-			return
+	to.PutRaw(b.cells.values)
+}
+
+// WriteColumn implements proto.ColInput: the bytes are sent from where they are, which is before the next block is encoded.
+func (b *block[T]) WriteColumn(to *proto.Writer) {
+	if len(b.cells.head) > 0 {
+		to.ChainWrite(b.cells.head)
+	}
+	if b.cells.words != nil {
+		to.ChainBuffer(b.cells.words.put)
+	}
+	if len(b.cells.values) > 0 {
+		to.ChainWrite(b.cells.values)
+	}
+}
+
+// encode puts rows into the cells of all columns.
+func encode[T any](blocks []block[T], rows []*T) {
+	for i := range blocks {
+		blocks[i].cells.reset()
+	}
+	for portion := range slices.Chunk(rows, portionRows) {
+		for i := range blocks {
+			b := &blocks[i]
+			b.column.put(b.cells, portion, b.low)
 		}
 	}
 }
