@@ -134,7 +134,7 @@ func (t *Training) Card(hard []HardScore) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = tmpl.Execute(&b, map[string]any{
-		"Model": t.Model, "Settings": t.settings, "Files": t.Files, "Held": t.Held, "ByLanguage": byLanguage(t.Held), "Hard": hard,
+		"Model": t.Model, "Settings": t.settings, "Files": t.Files, "Held": t.Held, "ByLanguage": byLanguage(t.Held), "Hard": hard, "Moods": int(moods),
 		"Size": fmt.Sprintf("%.1f", float64(len(t.Model.Encode()))/1e6),
 	})
 	if err != nil {

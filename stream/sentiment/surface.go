@@ -13,6 +13,7 @@ type surface struct {
 	negated                                 int // tokens that the last negation still turns
 	lex                                     [lexicons]lexSum
 	tone                                    toneCount
+	mood                                    moodCount
 	last                                    tokenKind
 	lastMood                                int8
 	lastMark                                byte
@@ -32,15 +33,30 @@ const (
 
 // hint is what lists of words say of a term.
 type hint struct {
-	lex      [lexicons]int8
-	tone     tone
-	negates  bool
-	retweets bool
+	moods uint32 // a set of bits
+	lex   [lexicons]int8
+	tone  tone
+	does  uint8 // a set of the bits below; in one byte, so that an entry of the cache has 48
 }
+
+const (
+	negates uint8 = 1 << iota
+	retweets
+)
 
 // hintOf looks the term up.
 func hintOf(l language, lex lexicon, term uint64) hint {
-	return hint{lex: lex.score(term), tone: toneOf[l][term], negates: negators[l][term], retweets: term == retweetTerm}
+	h := hint{lex: lex.score(term), tone: toneOf[l][term]}
+	if l == langRussian {
+		h.moods = moodOf[term]
+	}
+	if negators[l][term] {
+		h.does |= negates
+	}
+	if term == retweetTerm {
+		h.does |= retweets
+	}
+	return h
 }
 
 // add counts one token, with what is known of its term.
@@ -54,7 +70,7 @@ func (s *surface) add(k *token, b []byte, h *hint) {
 		if k.long {
 			s.longs++
 		}
-		s.retweet = s.retweet || h.retweets
+		s.retweet = s.retweet || h.does&retweets != 0
 	case markToken:
 		s.lastMark = 0
 		for i, c := range b {
@@ -100,6 +116,7 @@ func (s *surface) add(k *token, b []byte, h *hint) {
 	}
 	s.anything = true
 	s.last, s.lastMood = k.kind, k.mood
+	s.mood.add(h.moods, s.negated > 0)
 	if h.tone != noTone {
 		s.tone.add(h.tone, s.negated > 0)
 	}
@@ -124,7 +141,7 @@ func (s *surface) add(k *token, b []byte, h *hint) {
 			l.down++
 		}
 	}
-	if h.negates {
+	if h.does&negates != 0 {
 		s.negated = negationReach
 	} else if s.negated > 0 {
 		s.negated--
@@ -132,20 +149,29 @@ func (s *surface) add(k *token, b []byte, h *hint) {
 }
 
 // faceNames says what each surface feature is, in the order of face.
-var faceNames = []string{
-	"sum of the words' tone (lexicon 1)", "most negative word (lexicon 1)", "most positive word (lexicon 1)", "tone of the last word (lexicon 1)", "positive words (lexicon 1)", "negative words (lexicon 1)",
-	"sum of the words' tone (lexicon 2)", "most negative word (lexicon 2)", "most positive word (lexicon 2)", "tone of the last word (lexicon 2)", "positive words (lexicon 2)", "negative words (lexicon 2)",
-	"words in capitals", "share of words in capitals", "stretched words", "exclamation marks", "question marks", "dots",
-	"smiling emoticons and emoji", "sad emoticons and emoji", "links", "handles", "numbers", "emoji", "length", "the brand is named", "another brand is named",
-	"ends in a link", "ends in a smile", "ends in a sad face", "ends in a question mark", "ends in an exclamation mark",
-	"retweet", "begins with a handle",
-	"words of praise", "words of news and advertisements", "words of complaint", "negated praise", "negated complaint", "praise and no complaint",
-}
+var faceNames = func() []string {
+	names := []string{
+		"sum of the words' tone (lexicon 1)", "most negative word (lexicon 1)", "most positive word (lexicon 1)", "tone of the last word (lexicon 1)", "positive words (lexicon 1)", "negative words (lexicon 1)",
+		"sum of the words' tone (lexicon 2)", "most negative word (lexicon 2)", "most positive word (lexicon 2)", "tone of the last word (lexicon 2)", "positive words (lexicon 2)", "negative words (lexicon 2)",
+		"words in capitals", "share of words in capitals", "stretched words", "exclamation marks", "question marks", "dots",
+		"smiling emoticons and emoji", "sad emoticons and emoji", "links", "handles", "numbers", "emoji", "length", "the brand is named", "another brand is named",
+		"ends in a link", "ends in a smile", "ends in a sad face", "ends in a question mark", "ends in an exclamation mark",
+		"retweet", "begins with a handle",
+		"words of praise", "words of news and advertisements", "words of complaint", "negated praise", "negated complaint", "praise and no complaint",
+	}
+	for _, name := range moodNames {
+		names = append(names, name, "negated "+name)
+	}
+	return append(names, meetingNames[:]...)
+}()
 
-const faces = 40
+const faces = 40 + 2*int(moods) + len(meetingNames)
 
 // faceScale weighs the surface features against the blocks of unit length.
 const faceScale = 0.3
+
+// moodUnit makes one word of a field count 2: the logarithms of their numbers are counted, to the base of 2.
+const moodUnit = 2 / math.Ln2
 
 // face returns the surface features.
 func (s *surface) face() (f [faces]float32) {
@@ -198,6 +224,16 @@ func (s *surface) face() (f [faces]float32) {
 	capped(s.tone.turned[praise], 3, 1)
 	capped(s.tone.turned[complaint], 3, 1)
 	flag(s.tone.plain[praise] > 0 && s.tone.plain[complaint] == 0)
+	if s.mood == (moodCount{}) {
+		return f
+	}
+	for m := range moods {
+		put(moodUnit * log1p(int(s.mood.plain[m])))
+		put(moodUnit * log1p(int(s.mood.turned[m])))
+	}
+	for _, v := range s.mood.meetings(s.words) {
+		put(v)
+	}
 	return f
 }
 
