@@ -24,6 +24,7 @@ import (
 type inserter[T any] struct {
 	client *Client
 	table  *table[T]
+	checks []func(*T) error // of the table
 	reject func(ctx context.Context, table string, letter stream.DeadLetter, err error) error
 
 	mu    sync.Mutex
@@ -42,7 +43,7 @@ type waiter[T any] struct {
 }
 
 func newInserter[T any](c *Client, t *table[T], reject func(context.Context, string, stream.DeadLetter, error) error) *inserter[T] {
-	return &inserter[T]{client: c, table: t, reject: reject}
+	return &inserter[T]{client: c, table: t, checks: t.checks(), reject: reject}
 }
 
 // columns returns the columns to send for a block: those that are rare only if a row of it has something in them.
@@ -159,12 +160,23 @@ func (in *inserter[T]) handOver() {
 // is what ClickHouse is slow at.
 const maxMonths = 50
 
+// validate reports everything that a row would be refused for.
+func (in *inserter[T]) validate(row *T) error {
+	var errs []error // of a row that is right nothing is allocated
+	for _, check := range in.checks {
+		if err := check(row); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // write makes rows durable: what validation refuses goes to the dead letters, the rest in blocks of at most MaxBlockRows
 // and maxMonths.
 func (in *inserter[T]) write(ctx context.Context, rows []*T) error {
 	var good []*T
 	for i, r := range rows {
-		err := in.table.validate(r)
+		err := in.validate(r)
 		switch {
 		case err == nil && good != nil:
 			good = append(good, r)
@@ -394,7 +406,7 @@ func (in *inserter[T]) rejectRow(ctx context.Context, row *T, cause error) error
 		return err
 	}
 	bare := in.table.bare(row)
-	if in.table.validate(bare) != nil {
+	if in.validate(bare) != nil {
 		return nil //nolint:nilerr // its dead letter is all there is: verify says so
 	}
 	return in.store(ctx, []*T{bare}, func(_ context.Context, _ *T, again error) error {

@@ -36,24 +36,20 @@ type table[T any] struct {
 	bare func(*T) *T
 }
 
-// validate reports what ClickHouse or the driver would refuse, or store wrongly without a word.
-func (t *table[T]) validate(row *T) error {
-	var errs []error // of a row that is right nothing is allocated
+// checks returns what finds in a row that ClickHouse or the driver would refuse it, or store it wrongly without a word.
+func (t *table[T]) checks() []func(*T) error {
+	var out []func(*T) error
 	for _, columns := range [...][]column[T]{t.columns, t.rare} {
 		for i := range columns {
-			if check := columns[i].check; check != nil {
-				if err := check(row); err != nil {
-					errs = append(errs, err)
-				}
+			if columns[i].check != nil {
+				out = append(out, columns[i].check)
 			}
 		}
 	}
 	if t.check != nil {
-		if err := t.check(row); err != nil {
-			errs = append(errs, err)
-		}
+		out = append(out, t.check)
 	}
-	return errors.Join(errs...)
+	return out
 }
 
 // place makes the index of a dead letter out of the key of a row: rows of one flush share their offset.
