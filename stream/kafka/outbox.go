@@ -19,6 +19,7 @@ type Outbox struct {
 	topic      string
 	partitions [][]outgoing
 	bytes      int
+	usual      int // size of the largest batch that was sent last
 }
 
 // outgoing is a record batch on its way. Messages are encoded when they are added: they are in the processor's cache then, and once in
@@ -47,7 +48,7 @@ func (o *Outbox) AddTo(partition int32, key, value []byte) {
 	list := o.partitions[partition]
 	last := len(list) - 1
 	if last < 0 || list[last].sealed || len(*list[last].request)+m.size() > o.client.cfg.MaxRequestBytes {
-		b := outgoing{request: newRequest()}
+		b := outgoing{request: newRequest(o.usual + o.usual/8)}
 		*b.request = appendBatchHead(*b.request)
 		list = append(list, b)
 		o.partitions[partition] = list
@@ -83,8 +84,10 @@ func (o *Outbox) Send(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	largest := 0
 	for i, list := range o.partitions {
 		for j := range list {
+			largest = max(largest, len(*list[j].request))
 			if !list[j].lost {
 				requests.Put(list[j].request)
 			}
@@ -92,7 +95,9 @@ func (o *Outbox) Send(ctx context.Context) error {
 		clear(list)
 		o.partitions[i] = list[:0]
 	}
-	o.bytes = 0
+	if o.bytes = 0; largest > 0 {
+		o.usual = largest
+	}
 	return nil
 }
 

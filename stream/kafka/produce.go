@@ -75,18 +75,21 @@ var requests sync.Pool // of *[]byte
 // sizeBytes is the size of a record set before it.
 const sizeBytes = 4
 
-// newRequest returns a buffer with room for the size of a record set.
-func newRequest() *[]byte {
+// newRequest returns a buffer that begins with the size of a record set and holds so much without growing.
+func newRequest(expected int) *[]byte {
 	buf, ok := requests.Get().(*[]byte)
 	if !ok {
 		buf = new([]byte)
+	}
+	if cap(*buf) < expected {
+		*buf = make([]byte, 0, expected)
 	}
 	*buf = append((*buf)[:0], make([]byte, sizeBytes)...)
 	return buf
 }
 
 func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages []Message) error {
-	buf := newRequest()
+	buf := newRequest(0)
 	request, err := appendRecordBatch(*buf, messages, time.Now().UnixMilli(), c.compression)
 	if err != nil {
 		return err
