@@ -71,6 +71,7 @@ var moodOf = func() map[uint64]uint32 {
 
 // moodCount counts the words and emoji of a text by field, and how the good and the bad ones meet.
 type moodCount struct {
+	seen                  uint32       // the fields, as a set of bits
 	plain, turned         [moods]uint8 // turned: after a negation
 	good, bad             uint8
 	laughs, oaths         bool
@@ -88,6 +89,7 @@ func (c *moodCount) add(m uint32, negated bool) {
 	if m == 0 {
 		return
 	}
+	c.seen |= m
 	n := &c.plain
 	if negated {
 		n = &c.turned

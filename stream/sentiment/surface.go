@@ -1,6 +1,9 @@
 package sentiment
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // surface counts what a text shows beside its words: the scores of the lexicons in order, capitals, marks, emoticons, length.
 type surface struct {
@@ -224,13 +227,15 @@ func (s *surface) face() (f [faces]float32) {
 	capped(s.tone.turned[praise], 3, 1)
 	capped(s.tone.turned[complaint], 3, 1)
 	flag(s.tone.plain[praise] > 0 && s.tone.plain[complaint] == 0)
-	if s.mood == (moodCount{}) {
+	if s.mood.seen == 0 {
 		return f
 	}
-	for m := range moods {
-		put(moodUnit * log1p(int(s.mood.plain[m])))
-		put(moodUnit * log1p(int(s.mood.turned[m])))
+	for rest := s.mood.seen; rest != 0; rest &= rest - 1 {
+		m := bits.TrailingZeros32(rest)
+		f[at+2*m] = moodUnit * log1p(int(s.mood.plain[m])) * faceScale
+		f[at+2*m+1] = moodUnit * log1p(int(s.mood.turned[m])) * faceScale
 	}
+	at += 2 * int(moods)
 	for _, v := range s.mood.meetings(s.words) {
 		put(v)
 	}
