@@ -3,7 +3,6 @@ package brand
 import (
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"otklik/stream"
 )
@@ -111,7 +110,7 @@ func (s *Scratch) lowered(name string) string {
 		}
 		s.name = append(s.name, c)
 	}
-	return unsafe.String(unsafe.SliceData(s.name), len(s.name))
+	return view(s.name)
 }
 
 // index returns what is known of the accounts of a platform; nil if nothing is.

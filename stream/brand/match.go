@@ -328,9 +328,11 @@ func (s *Scratch) thread(parts ...string) string {
 	for _, p := range parts {
 		s.threads = append(s.threads, p...) // keys made before keep their memory when it grows
 	}
-	key := s.threads[from:]
-	return unsafe.String(unsafe.SliceData(key), len(key))
+	return view(s.threads[from:])
 }
+
+// view returns b as a string without a copy; b is not written to while the string is used.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // identify returns the id of an account, or its handle in lower case.
 func identify(a *stream.Account) string {

@@ -119,31 +119,28 @@ func (doc *document) index(limit int) outcome {
 	nodes := doc.nodes[:cap(doc.nodes)]
 	i, n, depth := 0, 0, 0
 	around := byte(0) // kind of what the value stands in
+	// Of the value; not a struct, which would lie in memory.
 	var name, nameEnd int
 	var nameFlags, field uint8
-	known := unnamed
+	number := unnamed
 	for {
-		// A value.
-		if i < len(s) && s[i] <= ' ' {
-			i = spaceEnd(s, i)
-		}
-		if i >= len(s) {
+		i = afterSpace(s, i)
+		switch {
+		case i >= len(s):
 			return broken
-		}
-		if n == limit {
+		case n == limit:
 			return overfull
-		}
-		if n == len(nodes) {
+		case n == len(nodes):
 			nodes = slices.Grow(nodes, n+64)
 			nodes = nodes[:cap(nodes)]
-			doc.nodes = nodes[:0]
+			doc.nodes = nodes
 		}
 		// Field by field: a whole node would be made on the stack and copied from there.
 		at := &nodes[n]
 		at.start, at.next = uint32(i), uint32(n+1)
 		at.name, at.nameEnd, at.nameFlags = uint32(name), uint32(nameEnd), nameFlags
-		at.known, at.field = known, field
-		place := after(known)
+		at.known, at.field = number, field
+		place := after(number)
 		kind := kinds[s[i]]
 		at.kind = kind
 		switch kind {
@@ -158,14 +155,14 @@ func (doc *document) index(limit int) outcome {
 		case kindTrue:
 			i = wordEnd(s, i, "true")
 		case kindObject, kindArray:
-			i++
 			if depth == maxDepth {
 				return broken
 			}
+			i++
 			doc.open[depth] = uint32(n)
 			depth++
 			around = kind
-			place = within(known)
+			place = within(number)
 		default:
 			return broken
 		}
@@ -174,72 +171,47 @@ func (doc *document) index(limit int) outcome {
 		}
 		at.end = uint32(i)
 		n++
-		fresh := place&1 != 0
-		// Close what ends here.
-		for {
-			if i < len(s) && s[i] <= ' ' {
-				i = spaceEnd(s, i)
-			}
-			if i < len(s) && s[i] == ',' && depth > 0 && !fresh {
+		i = afterSpace(s, i)
+		if depth == 0 || isWithin(place) || !stands(s, i, ',') {
+			for depth > 0 && stands(s, i, around+2) { // ']' is '[' + 2, '}' is '{' + 2
 				i++
-				break
+				depth--
+				at := &nodes[doc.open[depth]]
+				at.end, at.next = uint32(i), uint32(n)
+				number = at.known
+				place = after(number)
+				around = nodes[doc.open[max(depth-1, 0)]].kind
+				i = afterSpace(s, i)
 			}
-			if depth == 0 {
+			switch {
+			case depth == 0:
 				doc.nodes = nodes[:n]
 				if i != len(s) {
 					return broken
 				}
 				return indexed
-			}
-			if i >= len(s) {
+			case !isWithin(place) && !stands(s, i, ','):
 				return broken
 			}
-			if s[i] != around+2 { // ']' is '[' + 2, '}' is '{' + 2
-				if !fresh {
-					return broken
-				}
-				break
-			}
+		}
+		if !isWithin(place) {
 			i++
-			depth--
-			at := &nodes[doc.open[depth]]
-			at.end, at.next = uint32(i), uint32(n)
-			known = at.known
-			place = after(known)
-			fresh = false
-			if depth > 0 {
-				around = nodes[doc.open[depth-1]].kind
-			}
 		}
-		if around != kindObject {
-			continue
-		}
-		// A name.
-		if i < len(s) && s[i] <= ' ' {
-			i = spaceEnd(s, i)
-		}
-		if guess := names.next[place]; guess != unnamed {
-			if k := &names.list[guess]; strings.HasPrefix(s[i:], k.text) {
+		if around == kindObject {
+			i = afterSpace(s, i)
+			if k := names.guess(place); k.begins(s, i) {
 				name, nameEnd = i+1, i+int(k.end)-1
-				nameFlags, field = k.flags, k.field
-				known = guess
+				nameFlags, field, number = k.flags, k.field, k.number
 				i += len(k.text)
 				continue
 			}
+			end, m := names.scan(s, i, place, nodes[doc.open[depth-1]].known, doc.scratch)
+			if end < 0 {
+				return broken
+			}
+			i, name, nameEnd = end, m.start, m.end
+			nameFlags, field, number = m.flags, m.field, m.known
 		}
-		if !stands(s, i, '"') {
-			return broken
-		}
-		name = i + 1
-		if i, nameFlags = stringEnd(s, name); i < 0 {
-			return broken
-		}
-		nameEnd = i - 1
-		if i = afterSpace(s, i); !stands(s, i, ':') {
-			return broken
-		}
-		i++
-		known, field = names.met(s[name-1:i], nameEnd+2-name, nameFlags, nodes[doc.open[depth-1]].known, place, doc.scratch)
 	}
 }
 

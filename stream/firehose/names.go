@@ -26,11 +26,12 @@ type names struct {
 
 // known is a name within objects of one name. So what follows "id" in an author is another thing than what follows it in a post.
 type known struct {
-	text  string // as it stands in a record: from its quote to its colon
-	alike uint16 // the first one with the same text, whatever it stood in
-	end   uint8  // the length up to its closing quote
-	flags uint8  // of the string
-	field uint8  // its number among those that the decoder wants; 0 if it does not
+	text   string // as it stands in a record: from its quote to its colon
+	number uint16
+	alike  uint16 // the first one with the same text, whatever it stood in
+	end    uint8  // the length up to its closing quote
+	flags  uint8  // of the string
+	field  uint8  // its number among those that the decoder wants; 0 if it does not
 }
 
 // title is the text of a name within objects whose name is alike; within 0 if no matter which.
@@ -39,9 +40,17 @@ type title struct {
 	text   string
 }
 
+// met is a name that stands in a text.
+type met struct {
+	start, end   int // of the inside
+	known        uint16
+	flags, field uint8
+}
+
 // after is the place behind a member of that name, and within that of the first member of its value.
-func after(name uint16) int  { return 2 * int(name) }
-func within(name uint16) int { return 2*int(name) + 1 }
+func after(name uint16) int   { return 2 * int(name) }
+func within(name uint16) int  { return 2*int(name) + 1 }
+func isWithin(place int) bool { return place&1 != 0 }
 
 func newNames(fields map[string]uint8) *names {
 	n := &names{fields: fields}
@@ -57,16 +66,42 @@ func (n *names) reset() {
 	n.full = false
 }
 
-// met returns the number and the field of a name that stands at a place: text is it from its quote to its colon, its closing quote before
-// end, and around the name of the object.
-func (n *names) met(text string, end int, flags uint8, around uint16, place int, s *scratch) (name uint16, field uint8) {
+// guess returns the name that stood last at a place.
+func (n *names) guess(place int) *known { return &n.list[n.next[place]] }
+
+// begins reports whether the name stands at i.
+func (k *known) begins(s string, i int) bool {
+	return k.number != unnamed && strings.HasPrefix(s[i:], k.text)
+}
+
+// scan reads the name at i, which could not be guessed and stands at a place in an object whose name is around, and returns the end of its
+// colon; invalid if there is no name.
+func (n *names) scan(s string, i, place int, around uint16, scratch *scratch) (int, met) {
+	if !stands(s, i, '"') {
+		return invalid, met{}
+	}
+	end, flags := stringEnd(s, i+1)
+	if end < 0 {
+		return invalid, met{}
+	}
+	colon := afterSpace(s, end)
+	if !stands(s, colon, ':') {
+		return invalid, met{}
+	}
+	m := met{start: i + 1, end: end - 1, flags: flags}
+	m.known, m.field = n.meet(s[i:colon+1], end-i, flags, place, around, scratch)
+	return colon + 1, m
+}
+
+// meet returns the number and the field of a name: text is it from its quote to its colon, its closing quote before end.
+func (n *names) meet(text string, end int, flags uint8, place int, around uint16, scratch *scratch) (name uint16, field uint8) {
 	at := title{within: n.list[around].alike + 1, text: text}
 	name, ok := n.find[at]
 	if ok {
 		n.next[place] = name
 		return name, n.list[name].field
 	}
-	field = n.fieldOf(text[1:end-1], flags, s)
+	field = n.fieldOf(text[1:end-1], flags, scratch)
 	n.full = n.full || len(n.list) == maxNames
 	if n.full || len(text) > maxNameText {
 		return unnamed, field
@@ -78,7 +113,7 @@ func (n *names) met(text string, end int, flags uint8, around uint16, place int,
 		alike = name
 		n.find[title{text: at.text}] = alike
 	}
-	n.list = append(n.list, known{text: at.text, alike: alike, end: uint8(end), flags: flags, field: field})
+	n.list = append(n.list, known{text: at.text, number: name, alike: alike, end: uint8(end), flags: flags, field: field})
 	n.next = append(n.next, unnamed, unnamed)
 	n.find[at] = name
 	n.next[place] = name

@@ -260,30 +260,3 @@ func wordEnd(s string, i int, word string) int {
 	}
 	return invalid
 }
-
-// token returns kind and end of the value that begins at i; of an object or array the end of its opening bracket. An end
-// of invalid says that there is no value.
-func token(s string, i int) (kind byte, flags uint8, end int) {
-	if i >= len(s) {
-		return 0, 0, invalid
-	}
-	if s[i] == '"' {
-		end, flags = stringEnd(s, i+1)
-		return kindString, flags, end
-	}
-	switch kind = kinds[s[i]]; kind {
-	case kindObject, kindArray:
-		end = i + 1
-	case kindNumber:
-		end = numberEnd(s, i)
-	case kindNull:
-		end = wordEnd(s, i, "null")
-	case kindTrue:
-		end = wordEnd(s, i, "true")
-	case kindFalse:
-		end = wordEnd(s, i, "false")
-	default:
-		end = invalid
-	}
-	return kind, flags, end
-}

@@ -139,17 +139,16 @@ func (x *sums) pair(p *part, terms []uint64) {
 func (p *part) logits(s *Scratch) [classes]float32 {
 	var x sums
 	c := s.cacheOf(p)
-	terms := append(s.terms[:0], startOfText)
+	s.terms = append(s.terms[:0], startOfText)
 	for i := range s.tokens.list {
 		k := &s.tokens.list[i]
 		b := s.tokens.buf[k.from:k.to]
 		e := p.lookup(c, s, k, b)
 		x.add(e, k, b)
-		terms = append(terms, e.term)
+		s.terms = append(s.terms, e.term)
 	}
-	terms = append(terms, endOfText)
-	s.terms = terms
-	x.pair(p, terms)
+	s.terms = append(s.terms, endOfText)
+	x.pair(p, s.terms)
 	return x.logits(p)
 }
 

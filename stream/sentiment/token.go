@@ -320,17 +320,13 @@ func (t *tokens) word(text string, hashtag bool) int {
 			end += int(f.size)
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case (r == '\'' || r == '’') && i > 0 && i+n < len(text) && isLetter(text[i+n]):
-			r = '\''
-		case r == 0xad || r == 0x200b || r == 0x200c || r == 0x200d || r >= 0x300 && r <= 0x36f:
+		r, n := formlessLetter(text, i)
+		if n == 0 {
+			break
+		}
+		if r < 0 {
 			i += n
-			continue // invisible or an accent
-		case r >= utf8.RuneSelf && unicode.IsLetter(r):
-			r = unicode.ToLower(r)
-		default:
-			goto done
+			continue
 		}
 		formless = true
 		letters++
@@ -349,7 +345,6 @@ func (t *tokens) word(text string, hashtag bool) int {
 		}
 		end += utf8.EncodeRune(b[end:], r)
 	}
-done:
 	t.buf = b[:end]
 	capitals := int(counts >> countCapital & countMask)
 	k.cyrillic = counts>>countCyrillic&countMask != 0
@@ -367,6 +362,22 @@ done:
 		}
 	}
 	return max(i, 1)
+}
+
+// formlessLetter reads the letter without a form that stands at i in a word: its lower case and its length, which is 0 if the word ends there.
+// A letter below 0 says nothing: it is invisible, or an accent.
+func formlessLetter(text string, i int) (rune, int) {
+	r, n := utf8.DecodeRuneInString(text[i:])
+	switch {
+	case (r == '\'' || r == '’') && i > 0 && i+n < len(text) && isLetter(text[i+n]):
+		return '\'', n
+	case r == 0xad || r == 0x200b || r == 0x200c || r == 0x200d || r >= 0x300 && r <= 0x36f:
+		return -1, n
+	case r >= utf8.RuneSelf && unicode.IsLetter(r):
+		return unicode.ToLower(r), n
+	default:
+		return 0, 0
+	}
 }
 
 // isCyrillic says that the text begins with a letter from U+0400 to U+047F, which are all letters and have two bytes: it spares the
