@@ -25,6 +25,7 @@ type inserter[T any] struct {
 	client *Client
 	table  *table[T]
 	checks []func(*T) error // of the table
+	cells  []cells          // of the block under way: only the leader uses them
 	reject func(ctx context.Context, table string, letter stream.DeadLetter, err error) error
 
 	mu    sync.Mutex
@@ -311,12 +312,15 @@ func (in *inserter[T]) attempt(ctx context.Context, rows []*T) error {
 		return serverError(err)
 	}
 	columns := in.columns(rows)
-	cells := link.columns(len(columns))
+	if more := len(columns) - len(in.cells); more > 0 {
+		in.cells = append(in.cells, make([]cells, more)...)
+	}
+	defer func() { in.cells = keep(in.cells) }()
 	part := 0 // rows of the block under way
 	blocks := make([]block[T], len(columns))
 	input := make(proto.Input, len(columns))
 	for i := range columns {
-		blocks[i] = block[T]{column: &columns[i], rows: &part, cells: &cells[i]}
+		blocks[i] = block[T]{column: &columns[i], rows: &part, cells: &in.cells[i]}
 		input[i] = proto.InputColumn{Name: columns[i].name, Data: &blocks[i]}
 	}
 	size := blockRows

@@ -20,7 +20,6 @@ import (
 type link struct {
 	conn         *ch.Client
 	buffer       *proto.Buffer
-	cells        []cells // of the block under way
 	opened, used time.Time
 }
 
@@ -38,6 +37,8 @@ const (
 	linkIdle = 5 * time.Minute
 	// keptBuffers bounds the buffers that all connections together keep between two inserts.
 	keptBuffers = 64 * sendBuffer
+	// keptCells bounds what an inserter keeps between two inserts.
+	keptCells = 32 * sendBuffer
 	// blockRows are how many rows make one block: it lies in memory whole until it is sent. The server puts the blocks of an insert together
 	// again.
 	blockRows = 32_768
@@ -70,17 +71,14 @@ func (c *Client) takeLink(ctx context.Context) (*link, error) {
 // giveLink takes back a connection whose insert has succeeded.
 func (c *Client) giveLink(l *link) {
 	l.used = time.Now()
-	for i := range l.cells {
-		l.cells[i].reset() // its dictionary refers to the rows
-	}
 	c.links.mu.Lock()
 	defer c.links.mu.Unlock()
-	kept := l.size()
+	kept := cap(l.buffer.Buf)
 	for _, other := range c.links.idle {
-		kept += other.size()
+		kept += cap(other.buffer.Buf)
 	}
 	if kept > keptBuffers {
-		l.buffer.Buf, l.cells = nil, nil
+		l.buffer.Buf = nil
 	}
 	if c.links.closed || l.conn.IsClosed() || len(c.links.idle) >= c.cfg.MaxConns {
 		l.close()
@@ -133,21 +131,6 @@ func (c *Client) dialLink(ctx context.Context) (*link, error) {
 		errs = append(errs, fmt.Errorf("connect to clickhouse %s: %w", addr, err))
 	}
 	return nil, errors.Join(errs...)
-}
-
-// size is how many bytes the connection keeps between two inserts.
-func (l *link) size() int {
-	n := cap(l.buffer.Buf)
-	for _, c := range l.cells[:cap(l.cells)] {
-		n += cap(c.head) + cap(c.values)
-	}
-	return n
-}
-
-// columns returns the cells of so many columns, as the insert before has left them.
-func (l *link) columns(n int) []cells {
-	l.cells = slices.Grow(l.cells[:cap(l.cells)], max(n-cap(l.cells), 0))[:n]
-	return l.cells
 }
 
 // close gives the connection up: no answer to what was on its way over it is awaited any more.
@@ -239,6 +222,20 @@ func (b *block[T]) WriteColumn(to *proto.Writer) {
 	if len(b.cells.values) > 0 {
 		to.ChainWrite(b.cells.values)
 	}
+}
+
+// keep empties cells after an insert, so that nothing refers to its rows, and returns those to begin the next one with: none where they
+// have become large.
+func keep(all []cells) []cells {
+	size := 0
+	for i := range all {
+		all[i].reset()
+		size += cap(all[i].head) + cap(all[i].values)
+	}
+	if size > keptCells {
+		return nil
+	}
+	return all
 }
 
 // encode puts rows into the cells of all columns.
