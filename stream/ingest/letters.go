@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"encoding/json"
-	"slices"
 
 	"otklik/stream"
 	"otklik/stream/claim"
@@ -28,30 +27,57 @@ func (p *Processor) hold(rec *stream.Record, letters []stream.DeadLetter) {
 // right, may make out more than was when the letter was written.
 func HoldItems(l *stream.DeadLetter, platform stream.Platform, decoder *firehose.Decoder) {
 	items := decoder.Identities(l.Payload)
-	if l.Platform == platform {
-		for _, id := range l.Items {
-			if !slices.Contains(items, id) {
-				items = append(items, id)
-			}
-		}
+	before := l.Items
+	if l.Platform != platform {
+		before = nil
 	}
 	if len(items) > 0 {
 		l.Platform, l.Items = platform, items
+		h := holding(l)
+		for _, id := range before {
+			h.add(id)
+		}
+	}
+}
+
+// holder adds to the items of a dead letter, each once: a record may name as many as fit into it.
+type holder struct {
+	letter *stream.DeadLetter
+	has    map[string]bool
+}
+
+func holding(l *stream.DeadLetter) *holder {
+	h := &holder{letter: l, has: make(map[string]bool, len(l.Items))}
+	for _, id := range l.Items {
+		h.has[id] = true
+	}
+	return h
+}
+
+func (h *holder) add(id string) {
+	if id != "" && !h.has[id] {
+		h.has[id] = true
+		h.letter.Items = append(h.letter.Items, id)
+	}
+}
+
+// name adds a mention, if it is of the platform of those before it.
+func (h *holder) name(name stream.MentionName) {
+	if l := h.letter; name.ItemID != "" && (len(l.Items) == 0 || l.Platform == name.Platform) {
+		l.Platform = name.Platform
+		h.add(name.ItemID)
 	}
 }
 
 // holdName names the mention that a correction is about.
-func holdName(l *stream.DeadLetter, name stream.MentionName) {
-	if name.ItemID != "" && (len(l.Items) == 0 || l.Platform == name.Platform) && !slices.Contains(l.Items, name.ItemID) {
-		l.Platform, l.Items = name.Platform, append(l.Items, name.ItemID)
-	}
-}
+func holdName(l *stream.DeadLetter, name stream.MentionName) { holding(l).name(name) }
 
 // HoldCorrections names in a dead letter of the topic of the corrections the mentions that it is about, as far as it can be read.
 func HoldCorrections(l *stream.DeadLetter) {
+	h := holding(l)
 	eachObject(l.Payload, func(text []byte) {
 		m, _ := label.Parse(text) // it has the name even when something else is wrong
-		holdName(l, m.MentionName)
+		h.name(m.MentionName)
 	})
 }
 
@@ -69,16 +95,13 @@ func eachObject(raw []byte, fn func(text []byte)) {
 }
 
 // holdClaim names the claim that a status is about.
-func holdClaim(l *stream.DeadLetter, id string) {
-	if id != "" && !slices.Contains(l.Items, id) {
-		l.Items = append(l.Items, id)
-	}
-}
+func holdClaim(l *stream.DeadLetter, id string) { holding(l).add(id) }
 
 // HoldStatuses names in a dead letter of the topic of the statuses the claims that it is about, as far as it can be read.
 func HoldStatuses(l *stream.DeadLetter) {
+	h := holding(l)
 	eachObject(l.Payload, func(text []byte) {
 		a, _ := claim.ParseAnswer(text) // it has the claim even when something else is wrong
-		holdClaim(l, a.Claim)
+		h.add(a.Claim)
 	})
 }

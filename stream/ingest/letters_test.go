@@ -1,9 +1,11 @@
 package ingest_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"otklik/stream"
 	decoders "otklik/stream/firehose"
@@ -98,5 +100,26 @@ func TestLettersNameWhatTheyHold(t *testing.T) {
 	known := stream.DeadLetter{Payload: []byte("{"), Platform: stream.Twitter, Items: []string{"22"}}
 	if ingest.HoldItems(&known, stream.Twitter, decoder); !slices.Equal(known.Items, []string{"22"}) {
 		t.Errorf("it holds %q", known.Items)
+	}
+}
+
+// TestLettersThatHoldMuch: what a record costs grows with its length, not with the square of what it names.
+func TestLettersThatHoldMuch(t *testing.T) {
+	const n = 100_000
+	var claims, corrections strings.Builder
+	for i := range n {
+		fmt.Fprintf(&claims, `{"claim_id":"%x"}`, i)
+		fmt.Fprintf(&corrections, `{"platform":"vk","item_id":"%x"}`, i)
+	}
+	statuses, labels := stream.DeadLetter{Payload: []byte(claims.String())}, stream.DeadLetter{Payload: []byte(corrections.String())}
+	began := time.Now()
+	ingest.HoldStatuses(&statuses)
+	ingest.HoldStatuses(&statuses) // again, as when it is put back
+	ingest.HoldCorrections(&labels)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if len(statuses.Items) != n || len(labels.Items) != n {
+		t.Errorf("they hold %d claims and %d mentions of %d", len(statuses.Items), len(labels.Items), n)
 	}
 }
