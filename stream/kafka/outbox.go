@@ -19,7 +19,7 @@ type Outbox struct {
 	topic      string
 	partitions [][]outgoing
 	bytes      int
-	usual      int // size of the largest batch that was sent last
+	usual      []int // by partition: size of the largest batch that was sent last
 }
 
 // outgoing is a record batch on its way. Messages are encoded when they are added: they are in the processor's cache then, and once in
@@ -31,9 +31,16 @@ type outgoing struct {
 	lost    bool // an attempt to send it got no good answer, and may still be under way
 }
 
+// A buffer is kept for the next batch unless it has more than mostRoom times what was in it, and leastRoom: where one partition has most of the
+// messages, the buffers of all others would come to be as large as its own.
+const (
+	mostRoom  = 8
+	leastRoom = 64 << 10
+)
+
 // Outbox returns an empty outbox for a topic with n partitions.
 func (c *Client) Outbox(topic string, n int) *Outbox {
-	return &Outbox{client: c, topic: topic, partitions: make([][]outgoing, n)}
+	return &Outbox{client: c, topic: topic, partitions: make([][]outgoing, n), usual: make([]int, n)}
 }
 
 // Partitions returns the number of partitions of the topic.
@@ -48,7 +55,7 @@ func (o *Outbox) AddTo(partition int32, key, value []byte) {
 	list := o.partitions[partition]
 	last := len(list) - 1
 	if last < 0 || list[last].sealed || len(*list[last].request)+m.size() > o.client.cfg.MaxRequestBytes {
-		b := outgoing{request: newRequest(o.usual + o.usual/8)}
+		b := outgoing{request: newRequest(o.usual[partition] + o.usual[partition]/8)}
 		*b.request = appendBatchHead(*b.request)
 		list = append(list, b)
 		o.partitions[partition] = list
@@ -84,20 +91,22 @@ func (o *Outbox) Send(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	largest := 0
 	for i, list := range o.partitions {
+		if len(list) == 0 {
+			continue
+		}
+		o.usual[i] = 0
 		for j := range list {
-			largest = max(largest, len(*list[j].request))
-			if !list[j].lost {
+			size := len(*list[j].request)
+			o.usual[i] = max(o.usual[i], size)
+			if !list[j].lost && cap(*list[j].request) <= mostRoom*size+leastRoom {
 				requests.Put(list[j].request)
 			}
 		}
 		clear(list)
 		o.partitions[i] = list[:0]
 	}
-	if o.bytes = 0; largest > 0 {
-		o.usual = largest
-	}
+	o.bytes = 0
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"otklik/stream"
@@ -91,5 +92,32 @@ func BenchmarkOutbox(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestOutboxOfUnequalPartitions: a partition with much makes no room in the buffers of those with little, however often.
+func TestOutboxOfUnequalPartitions(t *testing.T) { // not parallel: it counts what is allocated
+	const n, rounds, size = 64, 10, 800_000
+	c, _ := cluster(t, n)
+	out := c.Outbox("t", n)
+	allocated := uint64(0)
+	for round := range rounds {
+		out.AddTo(int32(round), nil, bytes.Repeat([]byte{1}, size))
+		if err := out.Send(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for p := range int32(n) {
+			out.AddTo(p, nil, []byte("short"))
+		}
+		runtime.ReadMemStats(&after)
+		allocated += after.TotalAlloc - before.TotalAlloc
+		if err := out.Send(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most := uint64(2 * rounds * size); allocated > most {
+		t.Errorf("%d short messages took %d bytes, want %d at most", n*rounds, allocated, most)
 	}
 }
