@@ -98,7 +98,7 @@ var claimColumns = names(&claimTable)
 // mention, text, author and address are empty.
 func (c *Client) Claims(ctx context.Context, names []stream.MentionName) ([]claim.Row, error) {
 	var out []claim.Row
-	for some := range slices.Chunk(names, placeItems) {
+	for some := range portions(names, placeItems, nameSize) {
 		keys := make([]string, len(some))
 		for i := range some {
 			n := &some[i]

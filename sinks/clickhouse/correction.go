@@ -88,10 +88,13 @@ func (s *storedCorrection) to(m *stream.MentionRow) error {
 // placeItems is how many items one look-up of places names: they stand in the text of the query.
 const placeItems = 1000
 
+// nameSize is what a name takes in such a look-up, which names the item twice.
+func nameSize(n *stream.MentionName) int { return len(n.Brand) + len(n.Platform) + 2*len(n.ItemID) }
+
 // Places returns where the mentions with these names are, in no order; what does not exist is left out.
 func (c *Client) Places(ctx context.Context, names []stream.MentionName) ([]stream.MentionPlace, error) {
 	var out []stream.MentionPlace
-	for some := range slices.Chunk(names, placeItems) {
+	for some := range portions(names, placeItems, nameSize) {
 		items, keys := make([]string, len(some)), make([]string, len(some))
 		for i := range some {
 			n := &some[i]

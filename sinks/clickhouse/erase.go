@@ -3,7 +3,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
-	"slices"
+	"iter"
 	"strings"
 	"time"
 
@@ -106,6 +106,8 @@ type found struct {
 	rows           uint64
 }
 
+func (f *found) size() int { return len(f.platform) + len(f.item) }
+
 func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set string) (int, error) {
 	c := e.client
 	rows := 0
@@ -114,7 +116,7 @@ func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set strin
 		if err != nil {
 			return rows, err
 		}
-		for some := range slices.Chunk(items, eraseItems) {
+		for some := range portions(items, eraseItems, (*found).size) {
 			names := make([]string, len(some))
 			for i, f := range some {
 				names[i] = "(" + quote(f.platform) + ", " + quote(f.item) + ")"
@@ -195,4 +197,24 @@ func (c *Client) onCluster() string {
 // quote writes s as a ClickHouse string literal.
 func quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// portions splits a list of what the text of one query names: at most that many, and no more bytes than ClickHouse reads of a query (its
+// setting max_query_size is 256 KiB). Every byte of an id may become two (quote), and the longest id has 2 KiB.
+func portions[T any](list []T, most int, size func(*T) int) iter.Seq[[]T] {
+	const bytes, each = 100 << 10, 16 // each: what stands between names
+	return func(yield func([]T) bool) {
+		for len(list) > 0 {
+			n, sum := 1, each+size(&list[0])
+			for ; n < min(len(list), most); n++ {
+				if sum += each + size(&list[n]); sum > bytes {
+					break
+				}
+			}
+			if !yield(list[:n:n]) {
+				return
+			}
+			list = list[n:]
+		}
+	}
 }

@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
@@ -23,7 +22,7 @@ func (e *Eraser) eraseLetters(ctx context.Context) (int, error) {
 		if err != nil {
 			return rows, err
 		}
-		for some := range slices.Chunk(items, eraseItems) {
+		for some := range portions(items, eraseItems, (*found).size) {
 			names := make([]string, len(some))
 			for i, f := range some {
 				names[i] = "(" + quote(f.platform) + ", " + quote(f.item) + ")"

@@ -102,6 +102,35 @@ func TestEraseLetters(t *testing.T) {
 	erase(0)
 }
 
+// TestEraseLongIDs: ids may be so long that not many of them fit into one query.
+func TestEraseLongIDs(t *testing.T) {
+	s := open(t, nil)
+	const n = 300
+	b := &clickhouse.Batch{}
+	var asked []stream.MentionName
+	for i := range n {
+		id := fmt.Sprintf("%d%s", i, strings.Repeat("'", 2000))
+		asked = append(asked, stream.MentionName{Platform: stream.Mastodon, ItemID: id, Brand: "north"})
+		b.Erasures = append(b.Erasures, stream.ErasureRow{Platform: stream.Mastodon, ItemID: id, At: sinktest.Base, Position: stream.Position(i + 1)})
+		b.DeadLetters = append(b.DeadLetters, stream.DeadLetter{
+			Stage: stream.StageIngest, Source: stream.Source{Partition: stream.Partition{Topic: "firehose.x"}, Offset: int64(i)}, Reason: "future",
+			At: sinktest.Base, Payload: []byte("words"), Platform: stream.Mastodon, Items: []string{id},
+		})
+	}
+	if err := s.Flush(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Eraser().Erase(t.Context()); got != n || err != nil {
+		t.Errorf("erased %d rows, want %d: %.200v", got, n, err)
+	}
+	if _, err := s.Places(t.Context(), asked); err != nil {
+		t.Errorf("%.200v", err)
+	}
+	if _, err := s.Claims(t.Context(), asked); err != nil {
+		t.Errorf("%.200v", err)
+	}
+}
+
 // read returns the dead letters that a filter chooses.
 func read(t *testing.T, s store, f clickhouse.DeadLetterFilter) []stream.DeadLetter {
 	t.Helper()

@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +14,9 @@ type person struct {
 	platform, thread, pseudonym string
 	rows                        uint64 // turns that name them
 }
+
+// size is what a person takes in the mutation, which names them twice and their thread once more.
+func (p *person) size() int { return 2*(len(p.platform)+len(p.pseudonym)) + 3*len(p.thread) }
 
 // erasePersonsAtOnce is how many persons one mutation names.
 const erasePersonsAtOnce = 300
@@ -37,7 +39,7 @@ func (e *Eraser) erasePersons(ctx context.Context, now time.Time) (int, error) {
 		if err != nil {
 			return rows, err
 		}
-		for some := range slices.Chunk(persons, erasePersonsAtOnce) {
+		for some := range portions(persons, erasePersonsAtOnce, (*person).size) {
 			names, threads := make([]string, len(some)), make([]string, len(some))
 			for i, p := range some {
 				threads[i] = quote(p.thread)
