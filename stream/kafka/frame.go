@@ -15,6 +15,9 @@ type frame struct {
 	owner   *reader
 }
 
+// mostRecords is how many records a frame keeps room for: what is compressed may hold millions of short ones.
+const mostRecords = 1 << 16
+
 // frames are those that have been given back.
 var frames sync.Pool // of *frame
 
@@ -39,6 +42,10 @@ func (f *frame) use() []*frame {
 // release ends one use. With the last one the memory may be used again if its batches were given back.
 func (f *frame) release() {
 	if f.users.Add(-1) == 0 {
+		clear(f.records) // what was decompressed, too: a smaller fetch would leave most of it where it is
+		if cap(f.records) > mostRecords {
+			f.records = nil
+		}
 		frames.Put(f)
 	}
 }

@@ -191,6 +191,26 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestReleasedFrameHoldsNothing: what a fetch was decompressed to is not kept with its memory.
+func TestReleasedFrameHoldsNothing(t *testing.T) { // not parallel: nobody else may take the frame
+	r := &reader{cfg: ReaderConfig{MaxRecords: 5}, out: func(_ context.Context, b Batch) error {
+		b.Release()
+		return nil
+	}}
+	f := &frame{owner: r}
+	if _, err := r.drain(t.Context(), 0, &fetched{end: 9, records: batchAt(t, 0, assorted(9), compress.Zstd, 0)}, f); err != nil {
+		t.Fatal(err)
+	}
+	if cap(f.records) < 9 || f.users.Load() != 0 {
+		t.Fatalf("room for %d records, %d users", cap(f.records), f.users.Load())
+	}
+	for i, rec := range f.records[:cap(f.records)] {
+		if rec.Key != nil || rec.Value != nil {
+			t.Errorf("record %d is still there: %s", i, rec.String())
+		}
+	}
+}
+
 func TestReadFrame(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 4095, 5000, 100_000} {
