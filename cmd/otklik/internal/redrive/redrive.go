@@ -71,16 +71,16 @@ func Run(ctx context.Context, letters Letters, producer Producer, o Options) (Su
 	r := &run{Options: o, letters: letters, producer: producer, messages: map[stream.Partition][]kafka.Message{}}
 	filter := clickhouse.DeadLetterFilter{Topic: o.Topic, Since: o.Since, Until: o.Until, Redriven: o.Again}
 	err := letters.EachDeadLetter(ctx, filter, func(l *stream.DeadLetter) error {
-		if len(r.record) > 0 && !sameRecord(&r.record[0], l) {
-			if err := r.take(ctx); err != nil {
+		if len(r.here) > 0 && (r.here[0].Source.Partition != l.Source.Partition || r.here[0].Source.Offset != l.Source.Offset) {
+			if err := r.takeHere(ctx); err != nil {
 				return err
 			}
 		}
-		r.record = append(r.record, *l)
+		r.here = append(r.here, *l)
 		return nil
 	})
 	if err == nil {
-		err = r.take(ctx)
+		err = r.takeHere(ctx)
 	}
 	if err != nil && !errors.Is(err, errLimit) {
 		return r.done, err
@@ -93,7 +93,7 @@ type run struct {
 	letters  Letters
 	producer Producer
 
-	record   []stream.DeadLetter // the dead letters of one record
+	here     []stream.DeadLetter // the dead letters of one offset: of a record, and of rows that came of it
 	batch    []stream.DeadLetter // not yet marked
 	messages map[stream.Partition][]kafka.Message
 	records  int // in the batch
@@ -102,16 +102,36 @@ type run struct {
 	done     Summary
 }
 
+// sameRecord says of dead letters of one offset whether they are of the record itself, or of rows of one stage.
 func sameRecord(a, b *stream.DeadLetter) bool {
-	return a.Source.Partition == b.Source.Partition && a.Source.Offset == b.Source.Offset && a.Stage == b.Stage &&
-		(a.Reason == refusedRow) == (b.Reason == refusedRow)
+	return a.Stage == b.Stage && (a.Reason == refusedRow) == (b.Reason == refusedRow)
 }
 
-// take queues the record that has been collected, if it is wanted.
-func (r *run) take(ctx context.Context) error {
-	record := r.record
-	r.record = nil
-	if len(record) == 0 || !r.wanted(record) {
+// takeHere queues the records of the offset that has been collected. A row that was refused may stand between the broken elements of the record that
+// it came of.
+func (r *run) takeHere(ctx context.Context) error {
+	here := r.here
+	r.here = nil
+	for len(here) > 0 {
+		var record, rest []stream.DeadLetter
+		for i := range here {
+			if sameRecord(&here[0], &here[i]) {
+				record = append(record, here[i])
+			} else {
+				rest = append(rest, here[i])
+			}
+		}
+		if err := r.take(ctx, record); err != nil {
+			return err
+		}
+		here = rest
+	}
+	return nil
+}
+
+// take queues a record, if it is wanted.
+func (r *run) take(ctx context.Context, record []stream.DeadLetter) error {
+	if !r.wanted(record) {
 		return nil
 	}
 	first := &record[0]

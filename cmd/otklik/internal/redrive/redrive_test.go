@@ -161,3 +161,20 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("the topic holds %q", out[p])
 	}
 }
+
+// A row that was refused stands between the broken elements of its record: the record is put back once all the same.
+func TestRefusedRowBetween(t *testing.T) {
+	letters, out := &table{marked: map[stream.Source][]string{}}, topics{}
+	letters.letters = []stream.DeadLetter{
+		letter(stream.StageIngest, "firehose.vk", 0, 2, 0, "no_time", "b"),
+		letter(stream.StageTrack, "firehose.vk", 0, 2, 1, "rejected_row", "{}"),
+		letter(stream.StageIngest, "firehose.vk", 0, 2, 2, "future", "b"),
+	}
+	got, err := redrive.Run(t.Context(), letters, out, redrive.Options{Topics: map[string]int{"firehose.vk": 4}})
+	if want := (redrive.Summary{Records: 1, Letters: 2, NotRaw: 1}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if p := (stream.Partition{Topic: "firehose.vk"}); !slices.Equal(out[p], []string{"b"}) {
+		t.Errorf("the topic holds %q", out[p])
+	}
+}
