@@ -285,6 +285,27 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestManyDataLines: an event of many lines is put together once, not once for every line.
+func TestManyDataLines(t *testing.T) {
+	d := decoder(t, stream.Mastodon)
+	record := func(lines int) []byte { return []byte("event: update\n" + strings.Repeat("data: x\n", lines)) }
+	few, many := record(100), record(10_000)
+	decode := func(raw []byte) func() {
+		return func() {
+			if items, err := d.Decode(raw, arrived, nil); len(items) != 0 || len(Faults(err)) != 1 {
+				t.Fatalf("%d items, error %.200v", len(items), err)
+			}
+		}
+	}
+	if a, b := testing.AllocsPerRun(3, decode(few)), testing.AllocsPerRun(3, decode(many)); b > 3*a+50 {
+		t.Errorf("%.0f allocations for %d bytes, %.0f for %d", a, len(few), b, len(many))
+	}
+	items, err := d.Decode([]byte("event: update\ndata: {\"id\":\"1089\",\ndata: \"created_at\":\"2022-08-30T23:05:46.839Z\",\ndata: \"content\":\"words\",\"account\":{\"id\":\"55\",\"acct\":\"anna\"}}\n\nevent: delete\ndata: 1090\n"), arrived, nil)
+	if err != nil || len(items) != 2 || items[0].ID != "1089" || items[0].Text != "words" || items[1].ID != "1090" {
+		t.Errorf("%+v, %v", items, err)
+	}
+}
+
 // TestText reads texts that are long or unclean.
 func TestText(t *testing.T) {
 	d := decoder(t, stream.Generic)

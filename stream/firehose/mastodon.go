@@ -54,13 +54,17 @@ func eventStream(s string) bool {
 func (d *Decoder) mastodonEventStream(s string) {
 	n := len(d.items) + len(d.faults)
 	var event, data, alone string
+	var lines []byte // the data, once it has several lines
 	flush := func() {
+		if lines != nil {
+			data = borrow(lines)
+		}
 		if data != "" {
 			d.mastodonData(event, data)
 		} else if event != "" {
 			alone = event
 		}
-		event, data = "", ""
+		event, data, lines = "", "", nil
 	}
 	for line := range strings.Lines(s) {
 		line = strings.TrimRight(line, "\r\n")
@@ -74,7 +78,10 @@ func (d *Decoder) mastodonEventStream(s string) {
 		case field == "data" && data == "":
 			data = rest
 		case field == "data":
-			data += "\n" + rest
+			if lines == nil {
+				lines = append(lines, data...)
+			}
+			lines = append(append(lines, '\n'), rest...)
 		case field == "":
 			alone = "heartbeat"
 		}
