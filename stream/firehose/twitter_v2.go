@@ -6,8 +6,12 @@ import (
 
 // twitterIncludes holds the objects that a v2 response ships beside its tweets, by id, and the users also by name.
 type twitterIncludes struct {
-	users, names, tweets map[string]value
+	users, names map[string]userV2
+	tweets       map[string]value
 }
+
+// userV2 is what is read of a user. It is found once: a user may have many members and many tweets.
+type userV2 struct{ id, username, name, followers value }
 
 func (n *twitterIncludes) reset() {
 	clear(n.users)
@@ -20,20 +24,26 @@ func (n *twitterIncludes) read(v value) {
 		return
 	}
 	if n.users == nil {
-		n.users, n.names, n.tweets = map[string]value{}, map[string]value{}, map[string]value{}
+		n.users, n.names, n.tweets = map[string]userV2{}, map[string]userV2{}, map[string]value{}
 	}
 	for key, list := range v.members {
 		switch key {
 		case "users":
 			for user := range list.elements {
+				var u userV2
 				for key, m := range user.members {
 					switch key {
 					case "id":
-						n.users[m.inner()] = user
+						u.id = m
 					case "username":
-						n.names[m.inner()] = user
+						u.username = m
+					case "name":
+						u.name = m
+					case "public_metrics":
+						u.followers = m.get("followers_count")
 					}
 				}
+				n.users[u.id.inner()], n.names[u.username.inner()] = u, u
 			}
 		case "tweets":
 			for t := range list.elements {
@@ -85,16 +95,7 @@ func (d *Decoder) tweetV2(t *tweet) {
 	it.PublishedAt = tweetTime(it.ID, t[theCreatedAt])
 	it.Author.ID = t[theAuthor].id()
 	if user, ok := d.includes.users[it.Author.ID]; ok && it.Author.ID != "" {
-		for key, m := range user.members {
-			switch key {
-			case "username":
-				it.Author.Name = d.name(m)
-			case "name":
-				it.AuthorName = d.name(m)
-			case "public_metrics":
-				it.Followers = m.get("followers_count").count()
-			}
-		}
+		it.Author.Name, it.AuthorName, it.Followers = d.name(user.username), d.name(user.name), user.followers.count()
 	}
 	it.URL = d.tweetURL(it.Author.Name, it.ID)
 	it.Lang = twitterLang(t[theLang])
@@ -187,9 +188,9 @@ func (d *Decoder) accountV2(number, name value) stream.Account {
 	a := stream.Account{ID: number.id(), Name: d.name(name)}
 	switch {
 	case a.ID != "" && a.Name == "":
-		a.Name = d.name(d.includes.users[a.ID].get("username"))
+		a.Name = d.name(d.includes.users[a.ID].username)
 	case a.ID == "" && a.Name != "":
-		a.ID = d.includes.names[name.inner()].get("id").id()
+		a.ID = d.includes.names[name.inner()].id.id()
 	}
 	return a
 }
