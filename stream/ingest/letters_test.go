@@ -47,6 +47,10 @@ func TestManyBrokenElements(t *testing.T) {
 	if last := refused.letters[n-1]; !slices.Equal(refused.letters[0].Items, []string{"1"}) || refused.letters[0].Platform != stream.Twitter || len(last.Items) > 0 {
 		t.Errorf("the first dead letter holds %q of %s, the last, which is without the record, %q", refused.letters[0].Items, refused.letters[0].Platform, last.Items)
 	}
+	// Its element is broken like the first one, but what is said of that may show a part of it, which no delete would reach here.
+	if first, later := refused.letters[0].Detail, refused.letters[n-2].Detail; later == first || later != refused.letters[n-1].Detail {
+		t.Errorf("a dead letter without the record says %q, the first one %q", later, first)
+	}
 	total := 0
 	for _, l := range refused.letters {
 		total += len(l.Payload)

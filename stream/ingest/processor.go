@@ -92,6 +92,9 @@ func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 // times; redrive takes the record from its first dead letter.
 const maxCopies = 10
 
+// withoutRecord is the detail of the others.
+const withoutRecord = "the record and its first faults are in the dead letters before this one"
+
 // record takes one record through decoding, matching and labelling.
 func (p *Processor) record(rec *stream.Record) {
 	pos := stream.PositionAfter(p.cfg.Epoch, rec.Offset)
@@ -109,6 +112,8 @@ func (p *Processor) record(rec *stream.Record) {
 		}
 		if b.DeadLetters <= maxCopies {
 			l.Key, l.Payload = key, payload
+		} else {
+			l.Detail = withoutRecord // what was said may show a part of the record, and without items no delete reaches it
 		}
 		p.rows.DeadLetters = append(p.rows.DeadLetters, l)
 		src.Index++
