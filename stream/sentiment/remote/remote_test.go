@@ -416,7 +416,7 @@ func TestTheReasonIsTheFirst(t *testing.T) {
 	if diff := cmp.Diff(map[remote.Reason]int{remote.Unavailable: 10}, seen.fell); diff != "" {
 		t.Error(diff)
 	}
-	c, seen = start(t, fail, func(cfg *remote.Config) { cfg.Failures, cfg.Retries, cfg.MaxWait = 1000, 1000, 300*time.Millisecond })
+	c, seen = start(t, fail, func(cfg *remote.Config) { cfg.Failures, cfg.Retries, cfg.MaxWait = 1000, 1000, 3*time.Second })
 	ask(t, c, texts(10))
 	if diff := cmp.Diff(map[remote.Reason]int{remote.Unavailable: 10}, seen.fell); diff != "" {
 		t.Error(diff)
