@@ -73,27 +73,3 @@ func TestFlushAtTheEndOfCatchingUp(t *testing.T) {
 		})
 	}
 }
-
-// TestUntilFlush: tasks flush at whole seconds, at half ones after a flush that took too long for the next whole one.
-func TestUntilFlush(t *testing.T) {
-	at := func(ms int64) time.Time { return time.UnixMilli(1_772_400_000_000 + ms) }
-	for _, c := range []struct {
-		name         string
-		began, ended int64
-		offset, want time.Duration
-	}{
-		{"short", 10, 400, 0, 600 * time.Millisecond},
-		{"late and short", 700, 900, 0, 100 * time.Millisecond},
-		{"just in time", 5, 999, 0, time.Millisecond},
-		{"too long", 5, 1100, 0, 400 * time.Millisecond},
-		{"too long, beyond the half", 5, 1600, 0, 400 * time.Millisecond},
-		{"from a half on, back in step", 1500, 1900, 0, 100 * time.Millisecond},
-		{"from a half on, too long again", 1500, 2700, 0, 300 * time.Millisecond},
-		{"between the others", 510, 900, 500 * time.Millisecond, 600 * time.Millisecond},
-		{"between the others, too long", 510, 1600, 500 * time.Millisecond, 400 * time.Millisecond},
-	} {
-		if got := untilFlush(at(c.began), at(c.ended), time.Second, c.offset); got != c.want {
-			t.Errorf("%s: a flush from %d to %d ms is followed after %s, want %s", c.name, c.began, c.ended, got, c.want)
-		}
-	}
-}

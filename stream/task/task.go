@@ -156,11 +156,10 @@ type task struct {
 
 	next      int64 // next offset to process
 	unflushed int
-	behind    bool            // more waits than was read since the last flush
-	level     bool            // nothing waits
-	chased    bool            // the last flush was made while behind
-	began     time.Time       // of the last flush
-	lastFlush time.Time       // its end
+	behind    bool // more waits than was read since the last flush
+	level     bool // nothing waits
+	chased    bool // the last flush was made while behind
+	lastFlush time.Time
 	torn      bool            // a batch or a flush was interrupted: memory is no longer the state at t.next
 	room      []stream.Record // of a batch that was joined
 }
@@ -177,7 +176,6 @@ func (t *task) run(ctx context.Context) error {
 		t.commit(next) // for the lag tools
 	}
 	t.lastFlush = time.Now()
-	t.began = t.lastFlush
 	if t.reached() {
 		return nil
 	}
@@ -278,31 +276,21 @@ func (t *task) join(batch kafka.Batch, batches <-chan kafka.Batch) (joined kafka
 // anyway, and fewer inserts let it be done sooner.
 const catchUpIntervals = 2
 
-// due reports whether the next flush is due. What has passed is measured on the monotonic clock, so a wall clock that is set back delays
-// nothing. Roll flushes half an interval after the others: the partials that they have just produced need not wait for a whole one.
+// due reports whether the wall clock has passed a multiple of the interval since the last flush. All tasks of a process thus flush
+// in the same moment, and the sink sends their rows in common inserts: an insert costs ClickHouse milliseconds however few rows it
+// has. Roll flushes half an interval later: the partials that the others have just produced need not wait for a whole one. What has
+// passed is measured on the monotonic clock, so a wall clock that is set back delays nothing.
 func (t *task) due() bool {
 	interval := t.cfg.FlushInterval
-	offset := time.Duration(0)
+	last := time.Duration(t.lastFlush.UnixNano())
 	if t.cfg.Stage == stream.StageRoll {
-		offset = interval / 2
+		last += interval / 2
 	}
-	left := untilFlush(t.began, t.lastFlush, interval, offset)
+	left := interval - last%interval
 	if t.behind {
 		left += catchUpIntervals * interval
 	}
 	return time.Since(t.lastFlush) >= left
-}
-
-// untilFlush returns how long after the end of a flush the next one is due: at the next multiple of the interval on the wall clock. All tasks of
-// a process thus flush in the same moment, and the sink sends their rows in common inserts: an insert costs ClickHouse milliseconds
-// however few rows it has. After a flush that took beyond a multiple it is due at the next half: to wait for a whole one would make rows
-// wait for two intervals where a flush takes little more than one.
-func untilFlush(began, ended time.Time, interval, offset time.Duration) time.Duration {
-	from, to := time.Duration(began.UnixNano())+offset, time.Duration(ended.UnixNano())+offset
-	if from/interval != to/interval {
-		interval = max(interval/2, 1)
-	}
-	return interval - to%interval
 }
 
 // arrived reports whether the task has just caught up: nothing more will come soon to share the inserts with, and whoever waits for the end of
@@ -359,7 +347,7 @@ func (t *task) flush(ctx context.Context) error {
 	}
 	t.commit(max(position.Next(), 0))
 	t.unflushed, t.chased = 0, t.behind
-	t.began, t.lastFlush = start, time.Now()
+	t.lastFlush = time.Now()
 	return nil
 }
 
