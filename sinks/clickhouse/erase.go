@@ -109,10 +109,25 @@ type found struct {
 func (f *found) size() int { return len(f.platform) + len(f.item) }
 
 func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set string) (int, error) {
+	m := mutation{table: table, set: set, where: "(platform, " + column + ") IN (%s) AND " + open}
+	if table == "claims" && e.OnClaims != nil {
+		m.before = e.tellClaims
+	}
+	return e.mutate(ctx, m, func() ([]found, error) { return e.find(ctx, table, column, open) })
+}
+
+// mutation is how the rows of items are blanked.
+type mutation struct {
+	table, set, where string                                          // where has a place for the list of (platform, item)
+	before            func(ctx context.Context, names []string) error // if not nil, is told the literals of the items first
+}
+
+// mutate blanks the rows of the items that find returns, until it returns all that are left, and returns their number.
+func (e *Eraser) mutate(ctx context.Context, m mutation, find func() ([]found, error)) (int, error) {
 	c := e.client
 	rows := 0
 	for {
-		items, err := e.find(ctx, table, column, open)
+		items, err := find()
 		if err != nil {
 			return rows, err
 		}
@@ -122,15 +137,14 @@ func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set strin
 				names[i] = "(" + quote(f.platform) + ", " + quote(f.item) + ")"
 				rows += int(f.rows)
 			}
-			if table == "claims" && e.OnClaims != nil {
-				if err := e.tellClaims(ctx, names); err != nil {
+			if m.before != nil {
+				if err := m.before(ctx, names); err != nil {
 					return rows, err
 				}
 			}
 			// Literal keys: a mutation with a subquery is refused on replicated tables. The mutation is waited for.
 			err := c.conn.Exec(driver.Context(ctx, driver.WithSettings(driver.Settings{"mutations_sync": 2})),
-				fmt.Sprintf("ALTER TABLE %s%s UPDATE %s WHERE (platform, %s) IN (%s) AND %s",
-					c.local(table), c.onCluster(), set, column, strings.Join(names, ", "), open))
+				"ALTER TABLE "+c.local(m.table)+c.onCluster()+" UPDATE "+m.set+" WHERE "+fmt.Sprintf(m.where, strings.Join(names, ", ")))
 			if err != nil {
 				return rows, err
 			}
@@ -144,29 +158,41 @@ func (e *Eraser) eraseColumn(ctx context.Context, table, column, open, set strin
 // findLimit bounds the items of one search; more are found by the next after these were erased.
 const findLimit = 20_000
 
+// since is the condition that a row may not have been looked at; everything while nothing was.
+func (e *Eraser) since() (condition string, everything bool) {
+	if e.seen.IsZero() {
+		return "1", true
+	}
+	return fmt.Sprintf("written_at >= toDateTime(%d, 'UTC')", e.seen.Add(-eraseOverlap).Unix()), false
+}
+
 // find returns items that have open rows in a table: those whose erasure was written since the last check against all
 // rows, and those whose rows were written since against all erasures.
 func (e *Eraser) find(ctx context.Context, table, column, open string) ([]found, error) {
 	c := e.client
-	since := "1"
-	if !e.seen.IsZero() {
-		since = fmt.Sprintf("written_at >= toDateTime(%d, 'UTC')", e.seen.Add(-eraseOverlap).Unix())
+	since, everything := e.since()
+	search := func(rows, erasures string) string {
+		return fmt.Sprintf("SELECT platform, %[1]s AS item, count() AS rows FROM %[2]s WHERE %[3]s AND %[4]s AND (platform, %[1]s) GLOBAL IN "+
+			"(SELECT platform, item_id FROM %[5]s WHERE %[6]s) GROUP BY platform, item", column, c.table(table), open, rows, c.table("erasures"), erasures)
 	}
-	query := fmt.Sprintf("SELECT platform, %[1]s AS item, count() AS rows FROM %[2]s WHERE %[3]s AND (platform, %[1]s) GLOBAL IN (SELECT platform, item_id FROM %[4]s WHERE %[5]s) GROUP BY platform, item",
-		column, c.table(table), open, c.table("erasures"), since)
-	if since != "1" {
-		query += fmt.Sprintf(" UNION DISTINCT SELECT platform, %[1]s AS item, count() AS rows FROM %[2]s WHERE %[3]s AND %[5]s AND (platform, %[1]s) GLOBAL IN (SELECT platform, item_id FROM %[4]s) GROUP BY platform, item",
-			column, c.table(table), open, c.table("erasures"), since)
+	queries := []string{search("1", since)}
+	if !everything {
+		queries = append(queries, search(since, "1"))
 	}
+	return e.found(ctx, queries)
+}
+
+// found runs queries of platform, item and number of rows. The number of an item that several find is the largest.
+func (e *Eraser) found(ctx context.Context, queries []string) ([]found, error) {
 	var out []found
-	err := c.each(ctx, func(scan func(...any) error) error {
+	err := e.client.each(ctx, func(scan func(...any) error) error {
 		var f found
 		if err := scan(&f.platform, &f.item, &f.rows); err != nil {
 			return err
 		}
 		out = append(out, f)
 		return nil
-	}, fmt.Sprintf("SELECT platform, item, max(rows) FROM (%s) GROUP BY platform, item LIMIT %d", query, findLimit))
+	}, fmt.Sprintf("SELECT platform, item, max(rows) FROM (%s) GROUP BY platform, item LIMIT %d", strings.Join(queries, " UNION ALL "), findLimit))
 	return out, err
 }
 

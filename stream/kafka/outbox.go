@@ -2,9 +2,6 @@ package kafka
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -119,11 +116,8 @@ func (o *Outbox) send(ctx context.Context, p stream.Partition, b *outgoing) erro
 			return err
 		}
 		*b.request, b.sealed = request, true
-		binary.BigEndian.PutUint32(request, uint32(len(request)-sizeBytes))
 	}
-	return o.client.retry(ctx, fmt.Sprintf("produce %d records to %s", b.count, p), func(ctx context.Context) error {
-		refused, err := o.client.send(ctx, p, *b.request)
-		b.lost = b.lost || err != nil
-		return errors.Join(refused, err)
-	})
+	lost, err := o.client.deliver(ctx, p, *b.request, b.count)
+	b.lost = b.lost || lost
+	return err
 }

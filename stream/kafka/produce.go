@@ -56,14 +56,28 @@ func (c *Client) Produce(ctx context.Context, p stream.Partition, messages []Mes
 			}
 			n++
 		}
-		request := messages[:n]
-		err := c.retry(ctx, fmt.Sprintf("produce %d records to %s", n, p), func(ctx context.Context) error {
-			return c.produceOnce(ctx, p, request)
-		})
-		if err != nil {
+		if err := c.produce(ctx, p, messages[:n]); err != nil {
 			return err
 		}
 		messages = messages[n:]
+	}
+	return nil
+}
+
+// produce sends messages as one batch.
+func (c *Client) produce(ctx context.Context, p stream.Partition, messages []Message) error {
+	buf := newRequest(0)
+	request, err := appendRecordBatch(*buf, messages, time.Now().UnixMilli(), c.compression)
+	if err != nil {
+		return err
+	}
+	lost, err := c.deliver(ctx, p, request, len(messages))
+	if err != nil {
+		return err
+	}
+	if !lost {
+		*buf = request
+		requests.Put(buf)
 	}
 	return nil
 }
@@ -88,32 +102,22 @@ func newRequest(expected int) *[]byte {
 	return buf
 }
 
-func (c *Client) produceOnce(ctx context.Context, p stream.Partition, messages []Message) error {
-	buf := newRequest(0)
-	request, err := appendRecordBatch(*buf, messages, time.Now().UnixMilli(), c.compression)
-	if err != nil {
-		return err
-	}
+// deliver sends a record batch of so many records that stands behind the room for its size, again and again if need be, and always the very
+// same bytes. lost says that an attempt got no answer, so it may still be under way.
+func (c *Client) deliver(ctx context.Context, p stream.Partition, request []byte, count int) (lost bool, err error) {
 	binary.BigEndian.PutUint32(request, uint32(len(request)-sizeBytes))
-	refused, err := c.send(ctx, p, request)
-	if err != nil {
-		return err
-	}
-	*buf = request
-	requests.Put(buf)
-	return refused
-}
-
-// send sends a record batch with its size before it. The broker's answer is refused; where there is none, err says why.
-func (c *Client) send(ctx context.Context, p stream.Partition, request []byte) (refused, err error) {
-	resp, err := c.client.RawProduce(ctx, &kafkago.RawProduceRequest{
-		Topic:        p.Topic,
-		Partition:    int(p.Number),
-		RequiredAcks: kafkago.RequireAll,
-		RawRecords:   protocol.RawRecordSet{Reader: bytes.NewReader(request)},
+	err = c.retry(ctx, fmt.Sprintf("produce %d records to %s", count, p), func(ctx context.Context) error {
+		resp, err := c.client.RawProduce(ctx, &kafkago.RawProduceRequest{
+			Topic:        p.Topic,
+			Partition:    int(p.Number),
+			RequiredAcks: kafkago.RequireAll,
+			RawRecords:   protocol.RawRecordSet{Reader: bytes.NewReader(request)},
+		})
+		if err != nil {
+			lost = true
+			return err
+		}
+		return resp.Error
 	})
-	if err != nil {
-		return nil, err
-	}
-	return resp.Error, nil
+	return lost, err
 }
