@@ -115,6 +115,7 @@ func (o *Outbox) send(ctx context.Context, p stream.Partition, b *outgoing) erro
 		if err != nil {
 			return err
 		}
+		putSize(request)
 		*b.request, b.sealed = request, true
 	}
 	lost, err := o.client.deliver(ctx, p, *b.request, b.count)

@@ -71,6 +71,7 @@ func (c *Client) produce(ctx context.Context, p stream.Partition, messages []Mes
 	if err != nil {
 		return err
 	}
+	putSize(request)
 	lost, err := c.deliver(ctx, p, request, len(messages))
 	if err != nil {
 		return err
@@ -102,10 +103,14 @@ func newRequest(expected int) *[]byte {
 	return buf
 }
 
-// deliver sends a record batch of so many records that stands behind the room for its size, again and again if need be, and always the very
-// same bytes. lost says that an attempt got no answer, so it may still be under way.
-func (c *Client) deliver(ctx context.Context, p stream.Partition, request []byte, count int) (lost bool, err error) {
+// putSize writes the size of a finished record set before it: once, because an attempt that got no answer may still be reading.
+func putSize(request []byte) {
 	binary.BigEndian.PutUint32(request, uint32(len(request)-sizeBytes))
+}
+
+// deliver sends a record set with its size before it, a batch of so many records, again and again if need be, and always the very same
+// bytes, which it only reads. lost says that an attempt got no answer, so it may still be under way.
+func (c *Client) deliver(ctx context.Context, p stream.Partition, request []byte, count int) (lost bool, err error) {
 	err = c.retry(ctx, fmt.Sprintf("produce %d records to %s", count, p), func(ctx context.Context) error {
 		resp, err := c.client.RawProduce(ctx, &kafkago.RawProduceRequest{
 			Topic:        p.Topic,
