@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -150,12 +151,16 @@ func (p *topicProducer) Produce(ctx context.Context, values [][]byte) error {
 
 // retryNotice tells the user once in a while that the broker is away.
 type retryNotice struct {
-	w       io.Writer
 	brokers []string
-	last    time.Time
+
+	mu   sync.Mutex // each partition tries again by itself
+	w    io.Writer
+	last time.Time
 }
 
 func (r *retryNotice) show(what string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if time.Since(r.last) < 5*time.Second {
 		return
 	}

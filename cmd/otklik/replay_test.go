@@ -13,8 +13,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"otklik/deploy/embedded"
 	"otklik/deploy/embedded/embeddedtest"
@@ -262,5 +267,39 @@ func TestReplayRefusesWrongFlags(t *testing.T) {
 		if _, ok := errors.AsType[*usageError](err); !ok {
 			t.Errorf("replay %v: %v", args, err)
 		}
+	}
+}
+
+// TestRetryNoticeOfManyPartitions: when a broker refuses for a moment, all partitions try again at once, and the user reads of it once.
+func TestRetryNoticeOfManyPartitions(t *testing.T) {
+	t.Parallel()
+	const partitions = 8
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(0), kfake.SeedTopics(partitions, "raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	var refused atomic.Int32
+	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked, ok := request.(*kmsg.ProduceRequest)
+		if !ok || refused.Add(1) > 3*partitions {
+			return nil, nil, false //nolint:nilnil // the broker answers
+		}
+		answer, ok := asked.ResponseKind().(*kmsg.ProduceResponse)
+		if !ok {
+			return nil, nil, false //nolint:nilnil // the broker answers
+		}
+		partition := kmsg.NewProduceResponseTopicPartition()
+		partition.Partition, partition.ErrorCode = asked.Topics[0].Partitions[0].Partition, kerr.NotEnoughReplicas.Code
+		topic := kmsg.NewProduceResponseTopic()
+		topic.Topic, topic.Partitions = asked.Topics[0].Topic, []kmsg.ProduceResponseTopicPartition{partition}
+		answer.Topics = []kmsg.ProduceResponseTopic{topic}
+		return answer, nil, true
+	})
+	lines := strings.Repeat(`{"id":"1"}`+"\n", 10*partitions)
+	out, err := runReplay(t.Context(), strings.NewReader(lines), "--platform", "generic", "--topic", "raw", "--brokers", cluster.ListenAddrs()[0], "-")
+	if err != nil || refused.Load() <= 3*partitions || strings.Count(out, "trying again") != 1 {
+		t.Errorf("%v after %d requests:\n%s", err, refused.Load(), out)
 	}
 }

@@ -36,7 +36,8 @@ type Config struct {
 	Compression string // of what we produce: none, gzip, snappy, lz4, zstd; default none
 	// MaxRequestBytes bounds one produce request before compression; default 900 kB, below the broker's default of 1 MB.
 	MaxRequestBytes int
-	// OnRetry is told about every transient error that is retried; may be nil.
+	// OnRetry is told about every transient error that is retried; may be nil. Several goroutines call it at once, one for each partition
+	// that is sent to, for example.
 	OnRetry func(target string, err error)
 }
 
