@@ -308,10 +308,12 @@ func (e *Engine) Erase(ctx context.Context) error {
 // eraser returns an eraser that tells the care department of claims, before their rows are erased: what is told twice changes nothing,
 // what is never told stays in the department's system for good.
 func (e *Engine) eraser() *clickhouse.Eraser {
-	topics := &e.Config.Kafka.Topics
-	out := e.Kafka.Outbox(topics.Claims, int(e.topics[topics.Claims].Partitions))
+	topic := e.Config.Kafka.Topics.Claims
 	eraser := e.ClickHouse.Eraser()
-	eraser.OnClaims = func(ctx context.Context, rows []claim.Row) error { return claim.Tell(ctx, out, rows) }
+	eraser.OnClaims = func(ctx context.Context, rows []claim.Row) error {
+		// The next call tells of the same claims again: an outbox that has outlived an error would hold them already.
+		return claim.Tell(ctx, e.Kafka.Outbox(topic, int(e.topics[topic].Partitions)), rows)
+	}
 	return eraser
 }
 
