@@ -3,17 +3,22 @@
 #
 #   gotestsum --raw-command -- deploy/tools/gotest.sh ./...
 #
-# The race detector makes a test five to ten times slower, so it runs where it can find something. Without it run packages of which no
-# file, tests included, starts a goroutine or a server or names a lock, and, of the packages in mixed, the tests in calm: they drive
-# processors from one goroutine, kill other processes, train models, measure the heap, or compare figures of engines that other tests
-# run under the detector. A new package or test is raced unless it is one of these.
+# The race detector makes a test five to thirty times slower, so it runs where it can find something. Without it run packages of which no
+# file, tests included, starts a goroutine or a server or names a lock, and the tests in calm, whatever their package: they run in one
+# goroutine, kill other processes, train models, measure the heap, or compare figures of engines or clients that other tests run under the
+# detector. A new package or test is raced unless it is one of these.
 set -euo pipefail
 
 go=${GO:-go}
-mixed=' otklik/cmd/otklik otklik/cmd/otklik/internal/enginetest otklik/stream/sentiment '
-calm='TornFlush|Corrections|AReplayIsAnsweredOtherwise|Pairs|Pseudonyms|RejectedRows|MemoryStaysBounded' # the engine
+slow=' otklik/cmd/otklik otklik/cmd/otklik/internal/enginetest '
+calm='TornFlush|Corrections|AReplayIsAnsweredOtherwise|Pairs|Pseudonyms|RejectedRows|MemoryStaysBounded|ClaimStory' # the engine
+calm+='|Shards' # the engine of TestEngineShowsTheTruth and of TestLettersAreErased, whose tables are on two servers
 calm+='|Kill|KillClickHouse|KillDemo|KillAmongCorrections|DashboardsOnData|EveryCommandOfTheDocumentsRuns|SentimentAdapt' # the program
 calm+='|AdaptLearnsCorrections|AdaptRefusesNoise|Calibrate' # the model
+calm+='|RejectedRowOfManyBlocks' # the client of TestRejectedRow and TestConcurrentFlushes
+calm+='|EvaluateAgainstModel|ClockAgainstMinutes|BookAgainstModel|ClockBetween|ClockAddsUp' # care
+calm+='|Hostile|IdentitiesAreBounded|IdentitiesOfCutRecords|ManyTweetsOfOneUser|Text' # the formats of the platforms
+calm+='|MentionIsTheSchemasMessage|PaneIsTheSchemasMessage' # the messages between stages
 calm="^Test($calm)\$"
 concurrent='\bgo func|\bgo [[:alpha:]][[:alnum:]_.]*\(|\.Parallel\(|"sync"|"sync/atomic"|errgroup|"net/http|embeddedtest|kafkatest'
 
@@ -31,16 +36,16 @@ fi
 # Lists separated by blanks: no package has one in its path.
 raced='' unraced='' both=''
 while read -r package folder; do
-	case $mixed in
-	*" $package "*) # they take longest: they begin first
-		both+=" $package" raced=" $package$raced"
-		continue
-		;;
-	esac
-	if ls "$folder"/*_test.go >/dev/null 2>&1 && grep -qE "$concurrent" "$folder"/*.go; then
-		raced+=" $package"
-	else
+	if ! ls "$folder"/*_test.go >/dev/null 2>&1 || ! grep -qE "$concurrent" "$folder"/*.go; then
 		unraced+=" $package"
+		continue
+	fi
+	case $slow in
+	*" $package "*) raced=" $package$raced" ;; # they take longest: they begin first
+	*) raced+=" $package" ;;
+	esac
+	if grep -qE "^func ${calm:1:-1}\(" "$folder"/*_test.go; then
+		both+=" $package"
 	fi
 done < <("$go" list -f '{{.ImportPath}} {{.Dir}}' "$@")
 

@@ -212,9 +212,9 @@ func (c *claimStory) rows(t *testing.T) []string {
 	return out
 }
 
-// TestClaims tells one story three times, calmly and with torn flushes and zombies: claims are opened, flagged, withdrawn by an edit and by
+// TestClaimStory tells one story three times, calmly and with torn flushes and zombies: claims are opened, flagged, withdrawn by an edit and by
 // a correction, answered in any order and twice, and erased, and the tables are the same.
-func TestClaims(t *testing.T) {
+func TestClaimStory(t *testing.T) {
 	t.Parallel()
 	calm := newClaimStory(t, 1)
 	calm.tell(t, 0)
