@@ -16,7 +16,7 @@ func TestReleasedMemoryIsThatOfNobody(t *testing.T) {
 	t.Parallel()
 	c, _ := cluster(t, 1)
 	p := stream.Partition{Topic: "t"}
-	const n, perRequest, size = 6000, 50, 700
+	const n, perRequest, size = 2000, 50, 700
 	for from := 0; from < n; from += perRequest {
 		if err := c.Produce(t.Context(), p, messages(from, perRequest, size)); err != nil {
 			t.Fatal(err)

@@ -74,7 +74,7 @@ func episodes(t *testing.T, s *enginetest.Stack) []alert.Row {
 // on a real Kafka. Both find the same episodes, one of all platforms together, and it is delivered with its reason.
 func TestAlertsOfAnOutage(t *testing.T) {
 	t.Parallel()
-	const events, seed = 8_000, 3
+	const events, seed = 6_000, 3
 	const moscow = 3 * stream.Hour
 	start := (stream.TimeOf(time.Now()) + moscow).Truncate(stream.Day) - stream.Day - moscow
 	simulation := func(s *enginetest.Stack) *simulate.Simulator {

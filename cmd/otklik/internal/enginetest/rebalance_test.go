@@ -51,7 +51,7 @@ func TestRebalanceStorm(t *testing.T) {
 				}
 			})
 		}
-		truth := s.Feed(t, s.Simulation(t, 31, 3500), func(int) { pause(t, time.Second) })
+		truth := s.Feed(t, s.Simulation(t, 31, 2000), func(int) { pause(t, 1750*time.Millisecond) })
 		close(fed)
 		if err := storm.Wait(); err != nil {
 			t.Error(err)

@@ -33,7 +33,7 @@ func TestZombie(t *testing.T) {
 		for n := range s.Config.Kafka.Topics.Partitions.Mentions {
 			group.Go(func() error { return undead(zombies, s, int32(n)) })
 		}
-		truth := s.Feed(t, s.Simulation(t, 71, 3000), func(int) { pause(t, 300*time.Millisecond) })
+		truth := s.Feed(t, s.Simulation(t, 71, 2000), func(int) { pause(t, 450*time.Millisecond) })
 		s.Settle(t, ctx)
 		stop()
 		if err := group.Wait(); err != nil {
