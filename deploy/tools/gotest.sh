@@ -10,7 +10,7 @@
 set -euo pipefail
 
 go=${GO:-go}
-slow=' otklik/cmd/otklik otklik/cmd/otklik/internal/enginetest '
+slow=' otklik/cmd/otklik otklik/cmd/otklik/internal/enginetest otklik/stream/spike ' # they take longest: they begin first
 calm='TornFlush|Corrections|AReplayIsAnsweredOtherwise|Pairs|Pseudonyms|RejectedRows|MemoryStaysBounded|ClaimStory' # the engine
 calm+='|Shards' # the engine of TestEngineShowsTheTruth and of TestLettersAreErased, whose tables are on two servers
 calm+='|Kill|KillClickHouse|KillDemo|KillAmongCorrections|DashboardsOnData|EveryCommandOfTheDocumentsRuns|SentimentAdapt' # the program
@@ -36,14 +36,13 @@ fi
 # Lists separated by blanks: no package has one in its path.
 raced='' unraced='' both=''
 while read -r package folder; do
+	first=''
+	case $slow in *" $package "*) first=1 ;; esac
 	if ! ls "$folder"/*_test.go >/dev/null 2>&1 || ! grep -qE "$concurrent" "$folder"/*.go; then
-		unraced+=" $package"
+		if [ -n "$first" ]; then unraced=" $package$unraced"; else unraced+=" $package"; fi
 		continue
 	fi
-	case $slow in
-	*" $package "*) raced=" $package$raced" ;; # they take longest: they begin first
-	*) raced+=" $package" ;;
-	esac
+	if [ -n "$first" ]; then raced=" $package$raced"; else raced+=" $package"; fi
 	if grep -qE "^func ${calm:1:-1}\(" "$folder"/*_test.go; then
 		both+=" $package"
 	fi
