@@ -20,6 +20,7 @@ import (
 // All tweets of a simulated day go to a wrong decoder first: every one becomes a dead letter. After the configuration is put right
 // and they are put back, the tables are those of the whole day.
 func TestDeadLettersAfterAFix(t *testing.T) {
+	t.Parallel()
 	right := map[stream.Platform]string{}
 	s := enginetest.New(t, func(cfg *config.Config) {
 		right = cfg.Kafka.Topics.Firehose
@@ -47,7 +48,7 @@ func TestDeadLettersAfterAFix(t *testing.T) {
 	// The feed needs the right topics, the first drain the wrong ones.
 	wrong := s.Config.Kafka.Topics.Firehose
 	s.Config.Kafka.Topics.Firehose = right
-	truth := s.Feed(t, s.Simulation(t, 5, 4000), nil)
+	truth := s.Feed(t, s.Simulation(t, 5, 2000), nil)
 	s.Config.Kafka.Topics.Firehose = map[stream.Platform]string{stream.LiveJournal: wrong[stream.LiveJournal]}
 	s.Drain(t)
 	books := platformBooks(t, truth, stream.Twitter)

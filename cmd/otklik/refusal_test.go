@@ -148,6 +148,7 @@ func (s *service) grow(t *testing.T, topic string, n int) {
 // TestRefusals: every change that would break a promise is refused with a sentence that says what to do, and what it says
 // to do helps.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "")
 	truth := s.Feed(t, s.Simulation(t, 11, 1500), nil)
 	s.ok(t, "run", "-c", s.file, "--once")

@@ -98,6 +98,7 @@ func (s *secured) otklik(t *testing.T, password string, args ...string) (string,
 
 // TestSecureConnections: every stage logs in to Kafka in another way over TLS, and writes to ClickHouse over TLS.
 func TestSecureConnections(t *testing.T) {
+	t.Parallel()
 	s := newSecured(t)
 	plain := s.config(t, "plain.yaml", config.Plain, "ca.pem")
 	cfg, err := config.Load(plain, func(name string) string {

@@ -14,6 +14,7 @@ slow=' otklik/cmd/otklik otklik/cmd/otklik/internal/enginetest otklik/stream/spi
 calm='TornFlush|Corrections|AReplayIsAnsweredOtherwise|Pairs|Pseudonyms|RejectedRows|MemoryStaysBounded|ClaimStory' # the engine
 calm+='|Shards' # the engine of TestEngineShowsTheTruth and of TestLettersAreErased, whose tables are on two servers
 calm+='|Kill|KillClickHouse|KillDemo|KillAmongCorrections|DashboardsOnData|EveryCommandOfTheDocumentsRuns|SentimentAdapt' # the program
+calm+='|ReplayGoesOnBehindALineThatIsNoRecord|DecodeLongLine' # lines of many megabytes; replay and decode of the tests beside them
 calm+='|AdaptLearnsCorrections|AdaptRefusesNoise|Calibrate' # the model
 calm+='|RejectedRowOfManyBlocks' # the client of TestRejectedRow and TestConcurrentFlushes
 calm+='|EvaluateAgainstModel|ClockAgainstMinutes|BookAgainstModel|ClockBetween|ClockAddsUp' # care
