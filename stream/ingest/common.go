@@ -17,7 +17,8 @@ type common struct {
 	partition stream.Partition
 	out       Outbox
 	observer  task.Observer
-	patient   bool // what is queued may wait for more
+	patient   bool      // what is queued may wait for more
+	sent      time.Time // moment of the fetch after which it was produced last
 
 	ledger   *task.Ledger
 	position stream.Position
@@ -101,16 +102,32 @@ func (p *common) add(m *stream.Mention) {
 	p.out.Add(p.buf[:key], p.buf[key:])
 }
 
-// enoughBytes is how much is queued before it is produced while more waits to be read: a request costs both sides as much as some hundred
-// messages, and every batch of records is one for those who read it, too.
-const enoughBytes = 1 << 20
+// What is queued is produced when it is enoughBytes, or when nothing waits to be read and the last time was linger ago: a request costs both
+// sides as much as some hundred messages, and every batch of records is one for those who read it, too. Under a steady load every few
+// records come by themselves, and most of the time would go into requests.
+const (
+	enoughBytes = 1 << 20
+	linger      = 100 * time.Millisecond
+)
 
-// end moves the position behind the batch, and produces what is queued unless more follows at once.
+// ripe reports whether what is queued is to be produced after the batch.
+func (p *common) ripe(batch *kafka.Batch) bool {
+	switch {
+	case !p.patient || p.out.Bytes() >= enoughBytes:
+		return true
+	case batch.Next < batch.End:
+		return false // more waits
+	}
+	return len(batch.Records) == 0 || p.sent.IsZero() || batch.At.Sub(p.sent) >= linger
+}
+
+// end moves the position behind the batch, and produces what is queued if it is ripe.
 func (p *common) end(ctx context.Context, batch *kafka.Batch) error {
-	if !p.patient || batch.Next >= batch.End || p.out.Bytes() >= enoughBytes {
+	if p.ripe(batch) {
 		if err := p.out.Send(ctx); err != nil {
 			return err
 		}
+		p.sent = batch.At
 	}
 	p.position = max(p.position, stream.PositionAfter(p.cfg.Epoch, batch.Next-1))
 	p.last = kafka.LastOf(batch, p.last)

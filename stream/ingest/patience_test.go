@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"testing"
+	"time"
 
 	"otklik/stream"
 	"otklik/stream/ingest"
@@ -9,7 +10,7 @@ import (
 	"otklik/stream/sentiment"
 )
 
-// TestMentionsWaitForMore: what is queued is sent when nothing follows, when it is much, and before anything is flushed.
+// TestMentionsWaitForMore: what is queued is sent when nothing follows, but not time and again under a steady load, when it is much, and before anything is flushed.
 func TestMentionsWaitForMore(t *testing.T) {
 	model, err := sentiment.Default()
 	if err != nil {
@@ -26,8 +27,9 @@ func TestMentionsWaitForMore(t *testing.T) {
 		return proc, out
 	}
 	half := len(records) / 2
+	now := time.UnixMilli(1_772_400_000_000)
 	batch := func(from, to, end int) kafka.Batch {
-		return kafka.Batch{Records: records[from:to], Next: int64(to), End: int64(end)}
+		return kafka.Batch{Records: records[from:to], Next: int64(to), End: int64(end), At: now}
 	}
 
 	proc, out := start()
@@ -39,6 +41,25 @@ func TestMentionsWaitForMore(t *testing.T) {
 		t.Fatalf("nothing follows: %v, %d sent, %d queued", err, len(out.sent), len(out.queued))
 	}
 	whole := len(out.sent)
+
+	proc, out = start()
+	steady := func(at time.Duration) {
+		t.Helper()
+		b := batch(0, len(records), len(records))
+		b.At = now.Add(at)
+		if err := proc.Process(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		at   time.Duration
+		sent int // batches
+	}{{0, 1}, {60 * time.Millisecond, 1}, {99 * time.Millisecond, 1}, {100 * time.Millisecond, 4}, {150 * time.Millisecond, 4}, {time.Second, 6}} {
+		steady(step.at)
+		if len(out.sent) != step.sent*whole {
+			t.Fatalf("%d sent of a steady load after %s, want %d times %d", len(out.sent), step.at, step.sent, whole)
+		}
+	}
 
 	proc, out = start()
 	if err := proc.Process(t.Context(), batch(0, half, len(records))); err != nil {

@@ -71,7 +71,7 @@ func New(cfg Config, platform stream.Platform, p stream.Partition, out Outbox, o
 	return &Processor{common: c, platform: platform, decoder: decoder, model: cfg.Classifier.Name(), batch: batch}, nil
 }
 
-// Process decodes the records and produces their mentions, unless more records follow at once: then they may wait for those, or for Flush.
+// Process decodes the records and produces their mentions. They may wait for those of more records, or for Flush.
 func (p *Processor) Process(ctx context.Context, batch kafka.Batch) error {
 	p.begin()
 	p.waiting.reset()

@@ -94,6 +94,7 @@ type Config struct {
 	FlushRecords  int           // flush earlier after so many records; default 100,000
 	FlushTimeout  time.Duration // for the last flush when the generation ends; default 10 s
 	StallTimeout  time.Duration // how long one batch may take before the task is declared hanging; default 10 min
+	Pace          *Pace         // of all tasks of the process; nil: the task knows of no other
 	Until         int64         // stop after the record before this offset; 0 reads for ever
 	Bounded       bool          // Until holds
 	Reader        kafka.ReaderConfig
@@ -113,6 +114,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.StallTimeout <= 0 {
 		cfg.StallTimeout = 10 * time.Minute
+	}
+	if cfg.Pace == nil {
+		cfg.Pace = new(Pace)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -134,6 +138,7 @@ func Run(ctx context.Context, a kafka.Assignment, log Log, proc Processor, cfg C
 	cfg = cfg.withDefaults()
 	t := &task{cfg: cfg, assignment: a, log: log, proc: proc}
 	defer cfg.Observer.Close()
+	defer t.keepUp()
 	err := t.run(ctx)
 	if ctx.Err() != nil {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.Cause(ctx)) {
@@ -156,10 +161,11 @@ type task struct {
 
 	next      int64 // next offset to process
 	unflushed int
-	behind    bool // more waits than was read since the last flush
-	level     bool // nothing waits
-	chased    bool // the last flush was made while behind
-	lastFlush time.Time
+	flushed   int             // unflushed at the last flush
+	behind    bool            // more waits than a flush covers; counted in cfg.Pace
+	level     bool            // nothing waits
+	chased    bool            // the last flush was made while the process caught up
+	round     int64           // of flushes in which this task has flushed, or need not
 	torn      bool            // a batch or a flush was interrupted: memory is no longer the state at t.next
 	room      []stream.Record // of a batch that was joined
 }
@@ -175,7 +181,7 @@ func (t *task) run(ctx context.Context) error {
 	if t.assignment.Committed < 0 && next >= 0 {
 		t.commit(next) // for the lag tools
 	}
-	t.lastFlush = time.Now()
+	t.round = t.cfg.Pace.join(t.rolls())
 	if t.reached() {
 		return nil
 	}
@@ -272,30 +278,16 @@ func (t *task) join(batch kafka.Batch, batches <-chan kafka.Batch) (joined kafka
 	return batch, nil
 }
 
-// catchUpIntervals is how many multiples of the flush interval a task lets pass while it catches up: its figures are old
-// anyway, and fewer inserts let it be done sooner.
-const catchUpIntervals = 2
+// due reports whether the next round of flushes has begun, or is to begin now.
+func (t *task) due() bool { return t.cfg.Pace.due(time.Now(), t.rolls(), t.round, t.cfg.FlushInterval) }
 
-// due reports whether the wall clock has passed a multiple of the interval since the last flush. All tasks of a process thus flush
-// in the same moment, and the sink sends their rows in common inserts: an insert costs ClickHouse milliseconds however few rows it
-// has. Roll flushes half an interval later: the partials that the others have just produced need not wait for a whole one. What has
-// passed is measured on the monotonic clock, so a wall clock that is set back delays nothing.
-func (t *task) due() bool {
-	interval := t.cfg.FlushInterval
-	last := time.Duration(t.lastFlush.UnixNano())
-	if t.cfg.Stage == stream.StageRoll {
-		last += interval / 2
-	}
-	left := interval - last%interval
-	if t.behind {
-		left += catchUpIntervals * interval
-	}
-	return time.Since(t.lastFlush) >= left
+func (t *task) rolls() bool { return t.cfg.Stage == stream.StageRoll }
+
+// arrived reports whether the process has just caught up, and the task with it: nothing more will come soon to share the inserts with, and
+// whoever waits for the end of the past (a stage behind this one, a person) need not wait for the clock. That is once per catching up.
+func (t *task) arrived() bool {
+	return t.chased && t.level && t.unflushed > 0 && !t.cfg.Pace.catchingUp()
 }
-
-// arrived reports whether the task has just caught up: nothing more will come soon to share the inserts with, and whoever waits for the end of
-// the past (a stage behind this one, a person) need not wait for the clock. That is once per catching up.
-func (t *task) arrived() bool { return t.chased && t.level && t.unflushed > 0 }
 
 func (t *task) reached() bool { return t.cfg.Bounded && t.next >= t.cfg.Until }
 
@@ -332,22 +324,29 @@ func (t *task) process(ctx context.Context, batch kafka.Batch) error {
 		t.unflushed++ // a tick may have moved a watermark: it counts as something to flush
 	}
 	lag := max(0, batch.End-t.next)
-	t.behind, t.level = lag > int64(t.unflushed), lag == 0
+	t.level = lag == 0
+	if lag > int64(max(t.unflushed, t.flushed)) {
+		t.fallBehind()
+	} else {
+		t.keepUp()
+	}
 	t.cfg.Observer.Lag(lag)
 	return nil
 }
 
 func (t *task) flush(ctx context.Context) error {
 	start := time.Now()
+	round, end := t.cfg.Pace.begin(t.rolls())
 	position, err := t.proc.Flush(ctx)
+	end()
 	t.cfg.Observer.Flushed(time.Since(start), err)
 	if err != nil {
 		t.torn = true
 		return fmt.Errorf("flush: %w", err)
 	}
 	t.commit(max(position.Next(), 0))
-	t.unflushed, t.chased = 0, t.behind
-	t.lastFlush = time.Now()
+	t.flushed, t.unflushed, t.chased = t.unflushed, 0, t.cfg.Pace.catchingUp()
+	t.round = round
 	return nil
 }
 

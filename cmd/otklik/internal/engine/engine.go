@@ -60,6 +60,7 @@ type Engine struct {
 	topics  map[string]clickhouse.Topic // by name, as the cluster has them and with their epoch
 	raw     map[string]stream.Platform  // platform by firehose topic
 	remote  *remote.Classifier          // nil: Classifier labels
+	pace    task.Pace                   // of all its tasks
 }
 
 // New prepares an engine: it makes sure that the topics exist and refuses, wrapping ErrRefused, when the topics or the
@@ -222,7 +223,7 @@ func (e *Engine) stage(ctx context.Context, stage stream.Stage, topics []string,
 		run := func(ctx context.Context) error {
 			return task.Run(ctx, a, e.Kafka, proc, task.Config{
 				Stage: stage, FlushInterval: limits.FlushInterval, FlushRecords: limits.FlushRecords,
-				Until: held.End, Bounded: until != nil, Logger: e.Logger, Observer: observer,
+				Pace: &e.pace, Until: held.End, Bounded: until != nil, Logger: e.Logger, Observer: observer,
 				Reader: kafka.ReaderConfig{MaxRecords: limits.MicroBatchRecords, MaxBytes: int(limits.MicroBatchBytes)},
 			})
 		}
