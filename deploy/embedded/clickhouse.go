@@ -186,7 +186,22 @@ func startOnce(ctx context.Context, cfg ClickHouseConfig, users []User, hold *lo
 		<-s.done
 		return nil, fmt.Errorf("start ClickHouse on %s: %w", cfg.Dir, err)
 	}
+	s.wait.Go(s.yieldMerges)
 	return s, nil
+}
+
+// yieldMerges asks the threads that merge to step back, as soon as there are any.
+func (s *ClickHouse) yieldMerges() error {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for !yieldMerges(s.process.Pid) {
+		select {
+		case <-s.done:
+			return nil
+		case <-again.C:
+		}
+	}
+	return nil
 }
 
 // outputName is the file in the data folder that takes what the child prints: errors of its start and crashes.
