@@ -42,7 +42,7 @@ is the hardest case: in a real firehose most do not, and cost only (b) and the m
 measured for the first, (a), (r) and (d) for each further one, on a topic of its own.
 
 Then, once ClickHouse has merged what it was given, tweets are appended at half of the rate of (d), and the latency is measured: from the
-timestamp of the raw record, taken before it is appended, to the first look at the table mentions (every 100 ms) that shows its row.
+timestamp of the raw record, taken before it is appended, to the first look at the table mentions (every 200 ms) that shows its row.
 
 With --memory it instead restores one partition of track with a million open cases and five million identities and
 says what they take.`,

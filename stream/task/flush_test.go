@@ -107,13 +107,13 @@ func TestRounds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := new(Pace)
-			var end func()
+			var end func(time.Time)
 			for i, s := range c.steps {
 				switch s.action {
 				case "begin":
 					_, end = p.begin(s.roll)
 				case "end":
-					end()
+					end(at(s.at))
 				case "behind":
 					p.change(1)
 				default:

@@ -21,6 +21,7 @@ type rounds struct {
 	number  int64     // of the round under way or just over
 	began   time.Time // when
 	running int       // flushes under way
+	ended   time.Time // when the last of them was over
 }
 
 // catchUpIntervals is how many multiples of the flush interval the tasks let pass while one of them catches up.
@@ -41,9 +42,9 @@ func (p *Pace) join(roll bool) int64 {
 }
 
 // due reports whether a task that flushed last in the given round is to flush. A round begins when the wall clock has passed a multiple of the
-// interval since the last one began, and as soon as the flushes of that one are over: where they take little more than an interval, rows do
-// not wait for two. One that hangs is not waited for longer than an interval. What has passed is measured on the monotonic clock, so a wall
-// clock that is set back delays nothing.
+// interval since the last one began. The flushes of that one are over by then, for half an interval: what came meanwhile has been processed, or the
+// next flush would be for little; and where a flush takes little more than an interval, rows do not wait for two. One that hangs is not
+// waited for longer than an interval. What has passed is measured on the monotonic clock, so a wall clock that is set back delays nothing.
 func (p *Pace) due(now time.Time, roll bool, last int64, interval time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +64,7 @@ func (p *Pace) due(now time.Time, roll bool, last int64, interval time.Duration)
 		left += catchUpIntervals * interval
 	}
 	passed := now.Sub(r.began)
-	if passed < left || r.running > 0 && passed < left+interval {
+	if passed < left || passed < left+interval && (r.running > 0 || now.Sub(r.ended) < interval/2) {
 		return false
 	}
 	r.number++
@@ -71,16 +72,17 @@ func (p *Pace) due(now time.Time, roll bool, last int64, interval time.Duration)
 	return true
 }
 
-// begin says that a task flushes; it returns the round that this is a part of, and end is to be called when it is over.
-func (p *Pace) begin(roll bool) (round int64, end func()) {
+// begin says that a task flushes; it returns the round that this is a part of, and end is to be called with the moment in which it is over.
+func (p *Pace) begin(roll bool) (round int64, end func(now time.Time)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.rounds(roll)
 	r.running++
-	return r.number, func() {
+	return r.number, func(now time.Time) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		r.running--
+		r.ended = now
 	}
 }
 

@@ -338,7 +338,7 @@ func (t *task) flush(ctx context.Context) error {
 	start := time.Now()
 	round, end := t.cfg.Pace.begin(t.rolls())
 	position, err := t.proc.Flush(ctx)
-	end()
+	end(time.Now())
 	t.cfg.Observer.Flushed(time.Since(start), err)
 	if err != nil {
 		t.torn = true

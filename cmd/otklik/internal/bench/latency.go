@@ -27,9 +27,9 @@ type Latency struct {
 }
 
 const (
-	// lookInterval is how often the table is asked which rows it shows: the error of a sample, always upwards. A look costs some milliseconds of a
-	// processor: forty a second delayed what they looked for.
-	lookInterval = 100 * time.Millisecond
+	// lookInterval is how often the table is asked which rows it shows: the error of a sample, always upwards. A look costs fifteen milliseconds of a
+	// processor: ten a second were a sixth of what ClickHouse had to do, and delayed what they looked for.
+	lookInterval = 200 * time.Millisecond
 	// lookBack is how many seconds of what was written a look covers.
 	lookBack = 3
 	// paceInterval is how often the load is appended.
