@@ -86,12 +86,12 @@ type Decoder struct {
 	items   []stream.Item
 	faults  []error
 
-	document document         // the record
-	payload  document         // JSON within a string of it
-	scratch  scratch          // strings that stand nowhere in the record
-	accounts []stream.Account // memory for the mentions of items whose strings are views
-	includes twitterIncludes  // of a Twitter v2 response
-	profiles map[string]value // of a VK response, by id
+	document document             // the record
+	payload  document             // JSON within a string of it
+	scratch  scratch              // strings that stand nowhere in the record
+	accounts []stream.Account     // memory for the mentions of items whose strings are views
+	includes twitterIncludes      // of a Twitter v2 response
+	profiles map[string]vkProfile // of a VK response, by id
 }
 
 // New returns a decoder for the platform; an unknown platform is an error that names the known ones.

@@ -200,7 +200,7 @@ func (d *Decoder) v1Account(v value) stream.Account {
 		case theScreenName:
 			name = m
 		}
-		if str.there() && name.there() {
+		if str.stated() && name.there() {
 			break // what follows is longer than what has been read
 		}
 	}
@@ -223,7 +223,7 @@ func (d *Decoder) tweetUser(it *stream.Item, v value) {
 		case theFollowers:
 			it.Followers = m.count()
 		}
-		if str.there() && it.Author.Name != "" && it.AuthorName != "" && it.Followers.Known() {
+		if str.stated() && it.Author.Name != "" && it.AuthorName != "" && it.Followers.Known() {
 			break // what follows is longer than what has been read: links, colours, images
 		}
 	}

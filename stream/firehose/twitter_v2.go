@@ -7,11 +7,28 @@ import (
 // twitterIncludes holds the objects that a v2 response ships beside its tweets, by id, and the users also by name.
 type twitterIncludes struct {
 	users, names map[string]userV2
-	tweets       map[string]value
+	tweets       map[string]includedTweet
 }
 
 // userV2 is what is read of a user. It is found once: a user may have many members and many tweets.
 type userV2 struct{ id, username, name, followers value }
+
+// includedTweet is a tweet beside those of the record. Its members are found once, when the first of them refers to it.
+type includedTweet struct {
+	value value
+	read  *tweet // nil: not yet
+}
+
+// tweet returns the included tweet with the id; nil if there is none.
+func (n *twitterIncludes) tweet(id string) *tweet {
+	t, ok := n.tweets[id]
+	if ok && t.read == nil {
+		t.read = new(tweet)
+		t.read.read(t.value)
+		n.tweets[id] = t
+	}
+	return t.read
+}
 
 func (n *twitterIncludes) reset() {
 	clear(n.users)
@@ -24,7 +41,7 @@ func (n *twitterIncludes) read(v value) {
 		return
 	}
 	if n.users == nil {
-		n.users, n.names, n.tweets = map[string]userV2{}, map[string]userV2{}, map[string]value{}
+		n.users, n.names, n.tweets = map[string]userV2{}, map[string]userV2{}, map[string]includedTweet{}
 	}
 	for key, list := range v.members {
 		switch key {
@@ -47,7 +64,7 @@ func (n *twitterIncludes) read(v value) {
 			}
 		case "tweets":
 			for t := range list.elements {
-				n.tweets[t.get("id").inner()] = t
+				n.tweets[t.get("id").inner()] = includedTweet{value: t}
 			}
 		}
 	}
@@ -111,7 +128,6 @@ func (d *Decoder) tweetV2(t *tweet) {
 	}
 	var addressed stream.Account
 	source := t
-	var original tweet
 	for ref := range t[theReferenced].elements {
 		refID := ref.get("id")
 		switch kind := ref.get("type"); {
@@ -122,9 +138,8 @@ func (d *Decoder) tweetV2(t *tweet) {
 		case kind.is("retweeted"):
 			it.Kind = stream.Repost
 			it.RepostOf = refID.id()
-			if v, ok := d.includes.tweets[refID.inner()]; ok {
-				original.read(v)
-				source = &original
+			if original := d.includes.tweet(refID.inner()); original != nil {
+				source = original
 				it.RepostAuthor = d.accountV2(original[theAuthor], value{})
 			}
 		}

@@ -187,41 +187,54 @@ func (d *Decoder) vkRecord(v value) {
 	}
 }
 
+// vkProfile is what is read of a profile or group. It is read once: it may have many members and many posts.
+type vkProfile struct {
+	screen, name string
+	followers    stream.Count
+}
+
 // vkProfiles remembers the profiles and groups that an "extended" answer ships, for the names of authors.
 func (d *Decoder) vkProfiles(profiles, groups value) {
 	if d.profiles == nil {
-		d.profiles = map[string]value{}
+		d.profiles = map[string]vkProfile{}
 	}
 	for p := range profiles.elements {
-		d.profiles[p.get("id").inner()] = p
+		d.vkProfile("", p)
 	}
 	for g := range groups.elements {
-		d.profiles["-"+g.get("id").inner()] = g
+		d.vkProfile("-", g)
 	}
+}
+
+// vkProfile remembers one of them; sign is that of its id as an author.
+func (d *Decoder) vkProfile(sign string, v value) {
+	var p vkProfile
+	var id, first, last string
+	for key, m := range v.members {
+		switch key {
+		case "id":
+			id = m.inner()
+		case "screen_name":
+			p.screen = d.name(m)
+		case "name", "first_name":
+			first = d.name(m)
+		case "last_name":
+			last = d.name(m)
+		case "followers_count", "members_count":
+			p.followers = m.count()
+		}
+	}
+	p.name = strings.TrimSpace(first + " " + last)
+	d.profiles[sign+id] = p
 }
 
 // vkAuthor sets the author of an item; a negative id is a community.
 func (d *Decoder) vkAuthor(it *stream.Item, v value) {
 	it.Author.ID = vkID(v)
 	it.Community = strings.HasPrefix(it.Author.ID, "-")
-	profile, ok := d.profiles[it.Author.ID]
-	if !ok {
-		return
+	if p, ok := d.profiles[it.Author.ID]; ok {
+		it.Author.Name, it.AuthorName, it.Followers = p.screen, p.name, p.followers
 	}
-	var first, last string
-	for key, m := range profile.members {
-		switch key {
-		case "screen_name":
-			it.Author.Name = d.name(m)
-		case "name", "first_name":
-			first = d.name(m)
-		case "last_name":
-			last = d.name(m)
-		case "followers_count", "members_count":
-			it.Followers = m.count()
-		}
-	}
-	it.AuthorName = strings.TrimSpace(first + " " + last)
 }
 
 // vkID reads an id; 0 stands for "none".
