@@ -110,16 +110,33 @@ func Start(t testing.TB, cfg Config) *Cluster {
 	return c
 }
 
+// startedIn is the folder that the test binary was started in: that of its package, wherever tests go from there.
+var startedIn, errStarted = os.Getwd()
+
+// jars returns the folder of the module's copy of Kafka.
+func jars() (string, error) {
+	if errStarted != nil {
+		return "", errStarted
+	}
+	for dir := startedIn; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, "deploy", "kafka", "lib"), nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("the real Kafka: no go.mod above %s; run the tests with `go test`", startedIn)
+		}
+	}
+}
+
 // classPath returns the class path of the broker, or why there is none.
 func classPath() (string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return "", fmt.Errorf("the real Kafka needs Java 17 or newer: %w", err)
 	}
-	_, source, _, ok := runtime.Caller(0)
-	if !ok || !filepath.IsAbs(source) {
-		return "", errors.New("the real Kafka: the test binary was built without the paths of its sources (-trimpath)")
+	lib, err := jars()
+	if err != nil {
+		return "", err
 	}
-	lib := filepath.Join(filepath.Dir(source), "..", "lib")
 	if _, err := os.Stat(filepath.Join(lib, ".stamp")); errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("the jars of the real Kafka are missing in %s; run deploy/kafka/setup.sh (or `make setup`)", lib)
 	} else if err != nil {
