@@ -23,6 +23,7 @@ import (
 
 	"otklik/deploy/embedded"
 	"otklik/deploy/embedded/embeddedtest"
+	"otklik/deploy/kafka/kafkatest"
 	"otklik/stream"
 	"otklik/stream/firehose"
 	"otklik/stream/kafka"
@@ -280,23 +281,7 @@ func TestRetryNoticeOfManyPartitions(t *testing.T) {
 	}
 	t.Cleanup(cluster.Close)
 	var refused atomic.Int32
-	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		asked, ok := request.(*kmsg.ProduceRequest)
-		if !ok || refused.Add(1) > 3*partitions {
-			return nil, nil, false //nolint:nilnil // the broker answers
-		}
-		answer, ok := asked.ResponseKind().(*kmsg.ProduceResponse)
-		if !ok {
-			return nil, nil, false //nolint:nilnil // the broker answers
-		}
-		partition := kmsg.NewProduceResponseTopicPartition()
-		partition.Partition, partition.ErrorCode = asked.Topics[0].Partitions[0].Partition, kerr.NotEnoughReplicas.Code
-		topic := kmsg.NewProduceResponseTopic()
-		topic.Topic, topic.Partitions = asked.Topics[0].Topic, []kmsg.ProduceResponseTopicPartition{partition}
-		answer.Topics = []kmsg.ProduceResponseTopic{topic}
-		return answer, nil, true
-	})
+	kafkatest.RefuseProduce(cluster, kerr.NotEnoughReplicas.Code, func(*kmsg.ProduceRequest) bool { return refused.Add(1) <= 3*partitions })
 	lines := strings.Repeat(`{"id":"1"}`+"\n", 10*partitions)
 	out, err := runReplay(t.Context(), strings.NewReader(lines), "--platform", "generic", "--topic", "raw", "--brokers", cluster.ListenAddrs()[0], "-")
 	if err != nil || refused.Load() <= 3*partitions || strings.Count(out, "trying again") != 1 {

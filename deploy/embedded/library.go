@@ -86,7 +86,7 @@ func libraryPlaces() []string {
 			}
 			places = append(places, filepath.Join(filepath.Dir(binary), "..", within))
 		}
-		if root, ok := moduleRoot(); ok {
+		if root, ok := ModuleRoot(); ok {
 			places = append(places, filepath.Join(root, within))
 		}
 	}
@@ -96,8 +96,8 @@ func libraryPlaces() []string {
 	return places
 }
 
-// moduleRoot returns the folder of the go.mod of module otklik at or above the working folder.
-func moduleRoot() (string, bool) {
+// ModuleRoot returns the folder of the go.mod of module otklik at or above the working folder; ok is false where there is none.
+func ModuleRoot() (dir string, ok bool) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", false

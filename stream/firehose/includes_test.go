@@ -83,3 +83,16 @@ func TestIDBehindNull(t *testing.T) {
 		t.Errorf("%+v, %v", items, err)
 	}
 }
+
+// TestProfileWithoutID: a profile without an id is nobody's, also not that of a comment without an author.
+func TestProfileWithoutID(t *testing.T) {
+	d, err := New(stream.VK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err := d.Decode([]byte(`{"response":{"items":[{"id":6,"post_id":5,"owner_id":-1,"date":1500000000,"text":"words"}],`+
+		`"profiles":[{"first_name":"Anna","screen_name":"anna"}]}}`), 1, nil)
+	if err != nil || len(items) != 1 || items[0].Author.Name != "" || items[0].AuthorName != "" {
+		t.Errorf("%+v, %v", items, err)
+	}
+}

@@ -225,7 +225,9 @@ func (d *Decoder) vkProfile(sign string, v value) {
 		}
 	}
 	p.name = strings.TrimSpace(first + " " + last)
-	d.profiles[sign+id] = p
+	if id != "" { // or it would be that of every item without an author
+		d.profiles[sign+id] = p
+	}
 }
 
 // vkAuthor sets the author of an item; a negative id is a community.

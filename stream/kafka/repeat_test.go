@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"otklik/deploy/kafka/kafkatest"
 	"otklik/stream"
 	"otklik/stream/kafka"
 )
@@ -40,28 +41,11 @@ func TestRepeatedRequestIsTheSame(t *testing.T) {
 			client := client(t, broker.ListenAddrs(), 1)
 			var mu sync.Mutex
 			var sent [][]byte
-			broker.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			kafkatest.RefuseProduce(broker, kerr.NotEnoughReplicas.Code, func(request *kmsg.ProduceRequest) bool {
 				mu.Lock()
 				defer mu.Unlock()
-				asked, ok := request.(*kmsg.ProduceRequest)
-				if !ok {
-					return nil, nil, false //nolint:nilnil // the broker answers
-				}
-				sent = append(sent, slices.Clone(asked.Topics[0].Partitions[0].Records))
-				if len(sent) > 2 {
-					return nil, nil, false //nolint:nilnil // the broker answers
-				}
-				broker.KeepControl()
-				partition := kmsg.NewProduceResponseTopicPartition()
-				partition.ErrorCode = kerr.NotEnoughReplicas.Code
-				topic := kmsg.NewProduceResponseTopic()
-				topic.Topic, topic.Partitions = "t", []kmsg.ProduceResponseTopicPartition{partition}
-				answer, ok := asked.ResponseKind().(*kmsg.ProduceResponse)
-				if !ok {
-					return nil, nil, false //nolint:nilnil // the broker answers
-				}
-				answer.Topics = []kmsg.ProduceResponseTopic{topic}
-				return answer, nil, true
+				sent = append(sent, slices.Clone(request.Topics[0].Partitions[0].Records))
+				return len(sent) < 3
 			})
 			if err := c.send(t.Context(), client); err != nil {
 				t.Fatal(err)

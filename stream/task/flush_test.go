@@ -74,7 +74,7 @@ func TestFlushAtTheEndOfCatchingUp(t *testing.T) {
 	}
 }
 
-// TestRounds: tasks flush in common rounds, at whole seconds, and as soon as the round before is over when it takes too long.
+// TestRounds: tasks flush in common rounds, at whole seconds, and half a second after the flushes of the round before when these take too long.
 func TestRounds(t *testing.T) {
 	at := func(ms int64) time.Time { return time.UnixMilli(1_772_400_000_000 + ms) }
 	type step struct {
@@ -95,12 +95,22 @@ func TestRounds(t *testing.T) {
 			{at: 300},
 			{at: 1000, want: true},
 			{action: "begin"},
-			{at: 2100, last: 1},
 			{at: 2300, last: 1},
-			{action: "end"},
-			{at: 2400, last: 1, want: true},
-			{at: 2900, last: 2},
+			{at: 2350, action: "end"},
+			{at: 2360, last: 1},
+			{at: 2849, last: 1},
+			{at: 2850, last: 1, want: true},
+			{at: 2990, last: 2},
 			{at: 3000, last: 2, want: true},
+		}},
+		{"a short one that ends late", []step{
+			{at: 300},
+			{at: 1000, want: true},
+			{at: 1700, action: "begin"},
+			{at: 1800, action: "end"},
+			{at: 2000, last: 1},
+			{at: 2299, last: 1},
+			{at: 2300, last: 1, want: true},
 		}},
 		{"one that hangs", []step{{at: 300}, {at: 1000, want: true}, {action: "begin"}, {at: 2999, last: 1}, {at: 3000, last: 1, want: true}}},
 		{"catching up", []step{{at: 300}, {action: "behind"}, {at: 2900}, {at: 3000, want: true}, {at: 5999, last: 1}, {at: 6000, last: 1, want: true}}},

@@ -32,6 +32,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
+	"otklik/deploy/embedded"
 	"otklik/deploy/embedded/embeddedtest"
 )
 
@@ -110,33 +111,18 @@ func Start(t testing.TB, cfg Config) *Cluster {
 	return c
 }
 
-// startedIn is the folder that the test binary was started in: that of its package, wherever tests go from there.
-var startedIn, errStarted = os.Getwd()
-
-// jars returns the folder of the module's copy of Kafka.
-func jars() (string, error) {
-	if errStarted != nil {
-		return "", errStarted
-	}
-	for dir := startedIn; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "deploy", "kafka", "lib"), nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("the real Kafka: no go.mod above %s; run the tests with `go test`", startedIn)
-		}
-	}
-}
+// root is the folder of the module: a test begins in that of its package, wherever it goes from there.
+var root, inModule = embedded.ModuleRoot()
 
 // classPath returns the class path of the broker, or why there is none.
 func classPath() (string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return "", fmt.Errorf("the real Kafka needs Java 17 or newer: %w", err)
 	}
-	lib, err := jars()
-	if err != nil {
-		return "", err
+	if !inModule {
+		return "", errors.New("the real Kafka: no go.mod of otklik above the working folder; run the tests with `go test`")
 	}
+	lib := filepath.Join(root, "deploy", "kafka", "lib")
 	if _, err := os.Stat(filepath.Join(lib, ".stamp")); errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("the jars of the real Kafka are missing in %s; run deploy/kafka/setup.sh (or `make setup`)", lib)
 	} else if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"otklik/cmd/otklik/internal/config"
+	"otklik/deploy/kafka/kafkatest"
 	"otklik/sinks/clickhouse"
 	"otklik/stream/claim"
 	"otklik/stream/kafka"
@@ -31,23 +32,7 @@ func TestEraserTellsOnceAfterRefusals(t *testing.T) {
 	}
 	t.Cleanup(client.Close)
 	var open atomic.Bool
-	broker.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		broker.KeepControl()
-		asked, ok := request.(*kmsg.ProduceRequest)
-		if !ok || open.Load() {
-			return nil, nil, false //nolint:nilnil // the broker answers
-		}
-		answer, ok := asked.ResponseKind().(*kmsg.ProduceResponse)
-		if !ok {
-			return nil, nil, false //nolint:nilnil // the broker answers
-		}
-		partition := kmsg.NewProduceResponseTopicPartition()
-		partition.ErrorCode = kerr.TopicAuthorizationFailed.Code
-		refused := kmsg.NewProduceResponseTopic()
-		refused.Topic, refused.Partitions = topic, []kmsg.ProduceResponseTopicPartition{partition}
-		answer.Topics = []kmsg.ProduceResponseTopic{refused}
-		return answer, nil, true
-	})
+	kafkatest.RefuseProduce(broker, kerr.TopicAuthorizationFailed.Code, func(*kmsg.ProduceRequest) bool { return !open.Load() })
 	e := &Engine{
 		Options: Options{Config: cfg, Kafka: client, ClickHouse: &clickhouse.Client{}},
 		topics:  map[string]clickhouse.Topic{topic: {Partitions: 1}},
