@@ -113,7 +113,7 @@ func TestRounds(t *testing.T) {
 			{at: 2300, last: 1, want: true},
 		}},
 		{"one that hangs", []step{{at: 300}, {at: 1000, want: true}, {action: "begin"}, {at: 2999, last: 1}, {at: 3000, last: 1, want: true}}},
-		{"catching up", []step{{at: 300}, {action: "behind"}, {at: 2900}, {at: 3000, want: true}, {at: 5999, last: 1}, {at: 6000, last: 1, want: true}}},
+		{"catching up", []step{{at: 300}, {action: "behind"}, {at: 1900}, {at: 2000, want: true}, {at: 3999, last: 1}, {at: 4000, last: 1, want: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := new(Pace)

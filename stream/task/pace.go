@@ -24,8 +24,9 @@ type rounds struct {
 	ended   time.Time // when the last of them was over
 }
 
-// catchUpIntervals is how many multiples of the flush interval the tasks let pass while one of them catches up.
-const catchUpIntervals = 2
+// catchUpIntervals is how many multiples of the flush interval the tasks let pass while one of them catches up: with none ClickHouse has more to
+// merge, with two the rows that wait take so much memory that the garbage collector costs more than the inserts saved.
+const catchUpIntervals = 1
 
 func (p *Pace) rounds(roll bool) *rounds {
 	if roll {

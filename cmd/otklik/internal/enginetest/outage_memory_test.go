@@ -16,7 +16,7 @@ import (
 )
 
 // TestMemoryStaysBounded: while ClickHouse is away, a backlog of 90 MB waits in Kafka and not in memory. What is there is the rows of a flush: what
-// was read in three intervals, because the engine catches up.
+// was read in two intervals, because the engine catches up.
 func TestMemoryStaysBounded(t *testing.T) {
 	const records, size, bound = 45_000, 2000, 60 << 20
 	stack := enginetest.New(t, nil) // its broker keeps the log in memory: this test needs one on disk
