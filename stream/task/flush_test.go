@@ -50,6 +50,7 @@ func TestFlushAtTheEndOfCatchingUp(t *testing.T) {
 		want    []int
 	}{
 		{"caught up", []kafka.Batch{fetched(0, 10, 100), fetched(10, 20, 100), fetched(20, 25, 25), fetched(25, 26, 26)}, []int{10, 20, 25}},
+		{"a flush shortly before the end", []kafka.Batch{fetched(0, 10, 100), fetched(10, 20, 24), fetched(20, 24, 24), fetched(24, 25, 25)}, []int{10, 20, 24}},
 		{"the last flush was that of the end", []kafka.Batch{fetched(0, 10, 100), fetched(10, 100, 100), fetched(100, 101, 101)}, []int{10, 100}},
 		{"a tick at the end", []kafka.Batch{fetched(0, 10, 21), fetched(10, 12, 20), {Next: 20, End: 20}, {Next: 20, End: 20}}, []int{10, 12}},
 		{"never behind", []kafka.Batch{fetched(0, 9, 9), fetched(9, 12, 13), fetched(12, 13, 13), fetched(13, 14, 14)}, []int{12}},

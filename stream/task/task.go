@@ -164,7 +164,7 @@ type task struct {
 	flushed   int             // unflushed at the last flush
 	behind    bool            // more waits than a flush covers; counted in cfg.Pace
 	level     bool            // nothing waits
-	chased    bool            // the last flush was made while the process caught up
+	chased    bool            // no flush yet with which nothing waited, since the process caught up
 	round     int64           // of flushes in which this task has flushed, or need not
 	torn      bool            // a batch or a flush was interrupted: memory is no longer the state at t.next
 	room      []stream.Record // of a batch that was joined
@@ -345,7 +345,7 @@ func (t *task) flush(ctx context.Context) error {
 		return fmt.Errorf("flush: %w", err)
 	}
 	t.commit(max(position.Next(), 0))
-	t.flushed, t.unflushed, t.chased = t.unflushed, 0, t.cfg.Pace.catchingUp()
+	t.flushed, t.unflushed, t.chased = t.unflushed, 0, t.cfg.Pace.catchingUp() || t.chased && !t.level
 	t.round = round
 	return nil
 }

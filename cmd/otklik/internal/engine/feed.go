@@ -9,52 +9,39 @@ import (
 )
 
 // Drained reports how many records the stages have still to make durable: the distance of every restart point from the end of
-// its partition. Stages are asked in the order of the flow, so 0 means that everything that was in the raw topics when the
-// call began has gone through.
+// its partition. The restart points are asked for once and before the ends, so 0 means that everything that was in the raw topics when the
+// call began has gone through: what a stage had made by then lies before the ends of the next one.
 func (e *Engine) Drained(ctx context.Context) (left int64, err error) {
-	for _, stage := range stream.Stages {
-		n, err := e.left(ctx, stage, e.topicsOf(stage))
-		if err != nil {
-			return 0, err
-		}
-		left += n
-	}
-	return left, nil
-}
-
-// left reports how many records of topics a stage has still to make durable.
-func (e *Engine) left(ctx context.Context, stage stream.Stage, topics []string) (left int64, err error) {
-	saved, err := e.positions(ctx, stage)
+	saved, err := e.ClickHouse.Positions(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for _, topic := range topics {
-		ranges, err := e.Kafka.Ranges(ctx, topic)
-		if err != nil {
-			return 0, err
-		}
-		for n, r := range ranges {
-			if r.First < r.End {
-				left += r.End - max(r.First, saved[stream.Partition{Topic: topic, Number: n}])
+	for _, stage := range stream.Stages {
+		next := e.next(saved, stage)
+		for _, topic := range e.topicsOf(stage) {
+			ranges, err := e.Kafka.Ranges(ctx, topic)
+			if err != nil {
+				return 0, err
+			}
+			for n, r := range ranges {
+				if r.First < r.End {
+					left += r.End - max(r.First, next[stream.Partition{Topic: topic, Number: n}])
+				}
 			}
 		}
 	}
 	return left, nil
 }
 
-// positions returns the next offset of every partition that a stage has made something of durable, with one query.
-func (e *Engine) positions(ctx context.Context, stage stream.Stage) (map[stream.Partition]int64, error) {
-	saved, err := e.ClickHouse.Positions(ctx)
-	if err != nil {
-		return nil, err
-	}
+// next returns the next offset of every partition that a stage has made something of durable, from the restart points of all.
+func (e *Engine) next(saved []stream.Progress, stage stream.Stage) map[stream.Partition]int64 {
 	next := map[stream.Partition]int64{}
 	for i := range saved {
 		if p := &saved[i]; p.Stage == stage && p.Position.Epoch() == e.topics[p.Partition.Topic].Epoch {
 			next[p.Partition] = p.Position.Next()
 		}
 	}
-	return next, nil
+	return next
 }
 
 // bound is what a bounded run has to make durable: everything before the ends of these ranges.
@@ -77,10 +64,11 @@ func (e *Engine) boundOf(ctx context.Context, topics []string) (bound, error) {
 
 // reached reports whether a stage has made everything before the bound durable, whichever processes did it.
 func (e *Engine) reached(ctx context.Context, stage stream.Stage, b bound) (bool, error) {
-	next, err := e.positions(ctx, stage)
+	saved, err := e.ClickHouse.Positions(ctx)
 	if err != nil {
 		return false, err
 	}
+	next := e.next(saved, stage)
 	for p, r := range b {
 		if r.First < r.End && next[p] < r.End {
 			return false, nil
