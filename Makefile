@@ -30,6 +30,7 @@ build: setup ## bin/otklik
 
 # Not as cmd/otklik/default.pgo: that one has the tests compile every package twice, with it for those of the program and without it for themselves.
 profile: build ## deploy/otklik.pgo, the profile that the compiler optimises for; make it anew when the way of a record has changed much
+	rm -rf bin/profile
 	for naming in 1 0.25; do \
 		bin/otklik bench -n 600000 --latency 0 --naming $$naming --profile bin/profile/$$naming || exit 1; done
 	cd deploy/tools && $(GO) run ./profile -o ../otklik.pgo ../../bin/profile/*/cpu.pprof

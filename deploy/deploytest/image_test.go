@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,7 +125,7 @@ func TestImageContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	needed := []string{"go.mod", "go.sum"}
+	needed := []string{"go.mod", "go.sum", profile}
 	for _, s := range stages(t) {
 		for _, args := range s.all("COPY") {
 			if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--from=") }) {
@@ -170,5 +171,36 @@ func TestImageContext(t *testing.T) {
 		if ignored, err := ignore.MatchesOrParentMatches(path); err != nil || !ignored {
 			t.Errorf("Dockerfile.dockerignore lets %s in: %v", path, err)
 		}
+	}
+}
+
+// TestProfile: make and the image optimise for the same profile, the compiler can read it, it knows the way of a record, and it tells nothing of
+// the machine that was measured.
+func TestProfile(t *testing.T) {
+	for _, name := range []string{"Makefile", "deploy/Dockerfile"} {
+		flags := regexp.MustCompile(`-pgo=(\S+)`).FindAllSubmatch(read(t, top, name), -1)
+		if len(flags) != 1 || string(flags[0][1]) != profile {
+			t.Errorf("%s: %q, want one -pgo=%s", name, flags, profile)
+		}
+	}
+	edges := filepath.Join(t.TempDir(), "edges") // as the compiler is given them: pairs of functions
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "preprofile", "-i", filepath.Join(top, profile), "-o", edges)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	calls := read(t, edges)
+	for _, part := range []string{"stream/firehose.", "stream/brand.", "stream/sentiment.", "stream/wire.", "stream/track.", "sinks/clickhouse."} {
+		if !bytes.Contains(calls, []byte("\notklik/"+part)) {
+			t.Errorf("the profile knows no call in %s: make it anew with `make profile`", part)
+		}
+	}
+	cmd = exec.CommandContext(t.Context(), "go", "tool", "pprof", "-raw", filepath.Join(top, profile))
+	raw, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", cmd, err)
+	}
+	_, locations, ok := bytes.Cut(raw, []byte("\nLocations\n"))
+	if !ok || regexp.MustCompile(`\.(go|s):\d| 0x[1-9a-f]|[ \t]/`).Match(locations) {
+		t.Error("the profile holds paths or addresses: make it with `make profile`")
 	}
 }

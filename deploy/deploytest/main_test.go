@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// profile is what the compiler optimises the program for.
+const profile = "deploy/otklik.pgo"
+
 var buildCommand = regexp.MustCompile(`go build (.*) -o (\S+) (\./cmd/otklik)`)
 
 // binary is otklik, built as the image builds it.
@@ -51,12 +54,8 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("the Dockerfile has no line that matches %s", buildCommand)
 	}
 	path := filepath.Join(scratch, "otklik")
-	profile := "-pgo=deploy/otklik.pgo"
-	if _, err := os.Stat(filepath.Join(top, strings.TrimPrefix(profile, "-pgo="))); err != nil {
-		return "", err
-	}
-	// Without the profile: packages of which the tests hold compiled ones need not be compiled again.
-	flags := strings.NewReplacer(`"-s -w"`, "-s", profile, "").Replace(string(command[1]))
+	// Without the profile (see TestProfile): packages of which the tests hold compiled ones need not be compiled again.
+	flags := strings.NewReplacer(`"-s -w"`, "-s", "-pgo="+profile, "").Replace(string(command[1]))
 	args := append([]string{"build"}, strings.Fields(flags)...)
 	build := exec.Command("go", append(args, "-o", path, string(command[3]))...)
 	build.Dir = top
